@@ -1,0 +1,1 @@
+"""Turns compiled BPF objects into typed Python modules."""

@@ -1,0 +1,1 @@
+"""What a generated BPF skeleton needs on the target host."""

@@ -1,0 +1,470 @@
+"""What an object file says, editable until it is loaded: specs of maps, programs and variables.
+
+A spec is a plain mutable value, the same on every machine. `Object.load` reads it and never changes it,
+so one spec can be loaded several times; `ObjectSpec.copy` gives an independent one to edit.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .btf import Btf, BtfExt
+    from .elf.image import ElfImage
+    from .insn import Insn
+    from .uapi.enums import AttachType, MapType, ProgType
+
+__all__ = ["ExternSpec", "MapSpec", "ObjectSpec", "ProgramSpec", "RelocSpec", "VariableSpec"]
+
+
+class _Spec:
+    """A record with slots, a repr that shows what is set, and a shallow copy."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        fields = (
+            f"{name}={value!r}"
+            for name in self.__slots__
+            if not name.startswith("_")
+            and not isinstance(value := getattr(self, name), (bytes, bytearray))
+            and value not in (None, 0, ())
+        )
+        return f"{type(self).__name__}({', '.join(fields)})"
+
+    def _clone(self) -> Any:
+        cls = type(self)
+        twin = cls.__new__(cls)
+        for name in cls.__slots__:
+            setattr(twin, name, getattr(self, name))
+        return twin
+
+
+class MapSpec(_Spec):
+    """The definition of one map, of a `.maps` variable or of a global data section.
+
+    Every attribute may be changed before load. What libbpf would refuse at open is refused by the loader;
+    what only the kernel can judge (a `max_entries` of 0, flags) is left to the kernel.
+
+    Attributes:
+        name: the C name; for a global data section its ELF name (`.rodata`, `.data.stats`).
+        kernel_name: the name given to the kernel, at most 15 bytes, by libbpf's rule.
+        section: the ELF section, `.maps` or the data section's own.
+        section_index, section_offset: where the definition lies; relocations refer to it so.
+        map_type: `BPF_MAP_TYPE_*`; see `type`.
+        key_size, value_size: bytes.
+        max_entries: entries; bytes for ring buffers.
+        map_flags: `BPF_F_*`.
+        numa_node: used when `map_flags` has `BPF_F_NUMA_NODE`.
+        map_extra: its meaning depends on the map's type (e.g. hash functions of a bloom filter).
+        pinning: `LIBBPF_PIN_NONE` (0) or `LIBBPF_PIN_BY_NAME` (1).
+        key_type_id, value_type_id: ids in the object's BTF, 0 if the definition names only sizes.
+        contents: initial bytes of a global data section, None for other maps. Change in place, or
+            replace by a buffer of `value_size` bytes.
+        autocreate: False leaves the map out at load; a program that uses it is then refused.
+        binding: what the live map becomes: `(class, key type, value or event type)`. None: a class by
+            `map_type`, keys and values as bytes.
+        unsupported: what this version cannot load about the map, "" if nothing.
+    """
+
+    __slots__ = (
+        "autocreate",
+        "binding",
+        "contents",
+        "kernel_name",
+        "key_size",
+        "key_type_id",
+        "map_extra",
+        "map_flags",
+        "map_type",
+        "max_entries",
+        "name",
+        "numa_node",
+        "pinning",
+        "section",
+        "section_index",
+        "section_offset",
+        "unsupported",
+        "value_size",
+        "value_type_id",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        map_type: int,
+        *,
+        key_size: int = 0,
+        value_size: int = 0,
+        max_entries: int = 0,
+        map_flags: int = 0,
+        kernel_name: str = "",
+        section: str = ".maps",
+        section_index: int = 0,
+        section_offset: int = 0,
+        numa_node: int = 0,
+        map_extra: int = 0,
+        pinning: int = 0,
+        key_type_id: int = 0,
+        value_type_id: int = 0,
+        contents: bytearray | None = None,
+        autocreate: bool = True,
+        binding: tuple[type[Any], Any, Any] | None = None,
+        unsupported: str = "",
+    ) -> None:
+        self.name = name
+        self.map_type = map_type
+        self.key_size = key_size
+        self.value_size = value_size
+        self.max_entries = max_entries
+        self.map_flags = map_flags
+        self.kernel_name = kernel_name or name[:15]
+        self.section = section
+        self.section_index = section_index
+        self.section_offset = section_offset
+        self.numa_node = numa_node
+        self.map_extra = map_extra
+        self.pinning = pinning
+        self.key_type_id = key_type_id
+        self.value_type_id = value_type_id
+        self.contents = contents
+        self.autocreate = autocreate
+        self.binding = binding
+        self.unsupported = unsupported
+
+    @property
+    def type(self) -> MapType | int:
+        """The map's type as `MapType`; the plain number where this version does not know it."""
+        from .uapi.enums import MapType
+
+        try:
+            return MapType(self.map_type)
+        except ValueError:
+            return self.map_type
+
+    @type.setter
+    def type(self, value: int) -> None:
+        self.map_type = int(value)
+
+    @property
+    def is_data(self) -> bool:
+        """Whether this is a global data section (`.data* .rodata* .bss*`)."""
+        return self.contents is not None
+
+    @property
+    def is_rodata(self) -> bool:
+        """Whether this is a section of constants: read-only for programs, frozen when loaded."""
+        return self.is_data and (self.section + ".").startswith(".rodata.")
+
+    def copy(self) -> MapSpec:
+        """Return an independent copy."""
+        twin: MapSpec = self._clone()
+        if self.contents is not None:
+            twin.contents = bytearray(self.contents)
+        return twin
+
+
+class RelocSpec(_Spec):
+    """One ELF relocation of a program's instructions.
+
+    Attributes:
+        insn: the instruction, counted from the program's own first one.
+        type: `R_BPF_64_64` (1) or `R_BPF_64_32` (10).
+        symbol: index into the image's symbols.
+    """
+
+    __slots__ = ("insn", "symbol", "type")
+
+    def __init__(self, insn: int, type: int, symbol: int) -> None:
+        self.insn = insn
+        self.type = type
+        self.symbol = symbol
+
+
+class ProgramSpec(_Spec):
+    """One function of the object: an entry program, or a subprogram of `.text`.
+
+    Attributes:
+        name: the C function's name.
+        section: the `SEC()` name without a leading `?`; decides type and attachment.
+        section_index, insn_offset: the ELF section, and the first instruction's index in it.
+        code: the instructions as in the file, 8 bytes each, in the object's byte order, not relocated.
+        relocs: the ELF relocations of `code`.
+        prog_type: `BPF_PROG_TYPE_*`; `BPF_PROG_TYPE_UNSPEC` (0) if the section name says nothing known.
+        expected_attach_type: `BPF_*` attach type, 0 if the program type has none.
+        sec_flags: `sections.SLEEPABLE | ATTACH_BTF | …` of the section's definition.
+        prog_flags: `BPF_F_*` for `BPF_PROG_LOAD`, besides those that follow from `sec_flags`.
+        attach_target: what follows the section's prefix, e.g. `sched/sched_process_exec`; "" if nothing.
+        autoload: whether load includes the program (`SEC("?…")` starts as False).
+        autoattach: whether `attach()` of the skeleton includes it.
+        is_subprogram: a function of `.text`; loaded only as part of programs that call it.
+        is_global, is_hidden: its symbol's binding and visibility; a hidden subprogram is verified as static.
+        log_level: 0: a log only when the kernel refuses; else `BPF_LOG_LEVEL*` bits, kept in `Program.log`.
+        binding: the subclass of `Program` for the live program, None for `Program` itself.
+    """
+
+    __slots__ = (
+        "attach_target",
+        "autoattach",
+        "autoload",
+        "binding",
+        "byte_order",
+        "code",
+        "expected_attach_type",
+        "insn_offset",
+        "is_global",
+        "is_hidden",
+        "is_subprogram",
+        "log_level",
+        "name",
+        "prog_flags",
+        "prog_type",
+        "relocs",
+        "sec_flags",
+        "section",
+        "section_index",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        section: str,
+        code: bytes,
+        *,
+        prog_type: int = 0,
+        expected_attach_type: int = 0,
+        sec_flags: int = 0,
+        prog_flags: int = 0,
+        attach_target: str = "",
+        section_index: int = 0,
+        insn_offset: int = 0,
+        relocs: Sequence[RelocSpec] = (),
+        autoload: bool = True,
+        autoattach: bool = True,
+        is_subprogram: bool = False,
+        is_global: bool = True,
+        is_hidden: bool = False,
+        log_level: int = 0,
+        byte_order: str = "<",
+        binding: type[Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.section = section
+        self.code = code
+        self.prog_type = prog_type
+        self.expected_attach_type = expected_attach_type
+        self.sec_flags = sec_flags
+        self.prog_flags = prog_flags
+        self.attach_target = attach_target
+        self.section_index = section_index
+        self.insn_offset = insn_offset
+        self.relocs = relocs
+        self.autoload = autoload
+        self.autoattach = autoattach
+        self.is_subprogram = is_subprogram
+        self.is_global = is_global
+        self.is_hidden = is_hidden
+        self.log_level = log_level
+        self.byte_order = byte_order
+        self.binding = binding
+
+    @property
+    def type(self) -> ProgType | int:
+        """The program's type as `ProgType`; the plain number where this version does not know it."""
+        from .uapi.enums import ProgType
+
+        try:
+            return ProgType(self.prog_type)
+        except ValueError:
+            return self.prog_type
+
+    @type.setter
+    def type(self, value: int) -> None:
+        self.prog_type = int(value)
+
+    @property
+    def attach_type(self) -> AttachType | int:
+        """`expected_attach_type` as `AttachType`; the plain number where this version lacks it."""
+        from .uapi.enums import AttachType
+
+        try:
+            return AttachType(self.expected_attach_type)
+        except ValueError:
+            return self.expected_attach_type
+
+    @attach_type.setter
+    def attach_type(self, value: int) -> None:
+        self.expected_attach_type = int(value)
+
+    @property
+    def insn_count(self) -> int:
+        """How many 8-byte instruction slots the function has in the file."""
+        return len(self.code) // 8
+
+    @property
+    def insns(self) -> list[Insn]:
+        """The decoded instructions, before any relocation."""
+        from .insn import decode
+
+        return decode(self.code, self.byte_order)
+
+    def copy(self) -> ProgramSpec:
+        """Return an independent copy."""
+        twin: ProgramSpec = self._clone()
+        return twin
+
+
+class VariableSpec(_Spec):
+    """A global variable in a data section.
+
+    Attributes:
+        name: the C name.
+        section: the data section, a key of `ObjectSpec.maps`.
+        offset, size: bytes within the section.
+        type_id: the variable's type in the object's BTF.
+        is_static: file-local in C, or hidden.
+    """
+
+    __slots__ = ("_spec", "is_static", "name", "offset", "section", "size", "type_id")
+
+    def __init__(
+        self,
+        name: str,
+        section: str,
+        offset: int,
+        size: int,
+        type_id: int,
+        is_static: bool,
+        spec: ObjectSpec,
+    ) -> None:
+        self.name = name
+        self.section = section
+        self.offset = offset
+        self.size = size
+        self.type_id = type_id
+        self.is_static = is_static
+        self._spec = spec
+
+    def get(self) -> bytes:
+        """Return the variable's initial bytes."""
+        return bytes(self._contents()[self.offset : self.offset + self.size])
+
+    def set(self, value: bytes) -> None:
+        """Set the variable's initial bytes; exactly `size` of them, else ValueError."""
+        if len(value) != self.size:
+            raise ValueError(
+                f"variable {self.name!r} takes {self.size} bytes, {len(value)} were given"
+            )
+        self._contents()[self.offset : self.offset + self.size] = value
+
+    def _contents(self) -> bytearray:
+        contents = self._spec.maps[self.section].contents
+        assert contents is not None, "variables are made for data sections only"
+        return contents
+
+
+class ExternSpec(_Spec):
+    """A symbol that the object wants from the kernel or its configuration.
+
+    Attributes:
+        name: the C name.
+        section: `.kconfig` or `.ksyms`.
+        type_id: its VAR or FUNC in the object's BTF.
+        symbol: index into the image's symbols.
+        is_func: a kernel function rather than a variable.
+        is_weak: may be absent; then its address is 0.
+    """
+
+    __slots__ = ("is_func", "is_weak", "name", "section", "symbol", "type_id")
+
+    def __init__(
+        self, name: str, section: str, type_id: int, symbol: int, is_func: bool, is_weak: bool
+    ) -> None:
+        self.name = name
+        self.section = section
+        self.type_id = type_id
+        self.symbol = symbol
+        self.is_func = is_func
+        self.is_weak = is_weak
+
+
+class ObjectSpec(_Spec):
+    """A whole object file.
+
+    Attributes:
+        name: libbpf's object name, at most 15 characters.
+        byte_order: `"<"` or `">"`.
+        license: of section `license`, "" if there is none (helpers for GPL programs are then refused).
+        kern_version: of section `version`, 0 if there is none.
+        maps: by name; `.maps` definitions in BTF's order, then global data sections in the file's order.
+        programs: entry programs by name, by section and place in it.
+        subprograms: the functions of `.text`, by place.
+        externs: by name.
+        btf, btf_ext: the type information, fixed up as the kernel wants it; None where the file has none.
+        image: the ELF image that all this was read from.
+        unsupported: sections that this version cannot load, e.g. `.struct_ops`.
+    """
+
+    __slots__ = (
+        "_variables",
+        "btf",
+        "btf_ext",
+        "byte_order",
+        "externs",
+        "image",
+        "kern_version",
+        "license",
+        "maps",
+        "name",
+        "programs",
+        "subprograms",
+        "unsupported",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        image: ElfImage,
+        *,
+        license: str = "",
+        kern_version: int = 0,
+        btf: Btf | None = None,
+        btf_ext: BtfExt | None = None,
+    ) -> None:
+        self.name = name
+        self.image = image
+        self.byte_order = image.byte_order
+        self.license = license
+        self.kern_version = kern_version
+        self.btf = btf
+        self.btf_ext = btf_ext
+        self.maps: dict[str, MapSpec] = {}
+        self.programs: dict[str, ProgramSpec] = {}
+        self.subprograms: list[ProgramSpec] = []
+        self.externs: dict[str, ExternSpec] = {}
+        self.unsupported: tuple[str, ...] = ()
+        self._variables: dict[str, VariableSpec] | None = None
+
+    @property
+    def variables(self) -> dict[str, VariableSpec]:
+        """The global variables by C name, in the order of sections and offsets.
+
+        Static variables of several linked files may share a name; the first one has it.
+        """
+        if self._variables is None:
+            from .loader.globals import collect_variables
+
+            self._variables = collect_variables(self)
+        return self._variables
+
+    def copy(self) -> ObjectSpec:
+        """Return an independent copy; image and BTF, which nothing changes, are shared."""
+        twin: ObjectSpec = self._clone()
+        twin.maps = {name: spec.copy() for name, spec in self.maps.items()}
+        twin.programs = {name: spec.copy() for name, spec in self.programs.items()}
+        twin.subprograms = list(self.subprograms)
+        twin.externs = dict(self.externs)
+        twin._variables = None
+        return twin

@@ -1,0 +1,1 @@
+"""What the tests share: compilers, network namespaces, cgroups, leak checks, input writers."""

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BPFGEN = Path(sys.executable).parent / "bpfgen"
 
-# The paths of this machine stay out of the objects: they are to be the same wherever they are built.
+# The paths of this machine stay out of the objects: they are the same wherever they are built.
 FLAGS = ("-g", "-O2", "-Wall", "-Werror", "-target", "bpf", "-mcpu=v3", "-fdebug-compilation-dir=.")
 
 

@@ -2,8 +2,8 @@
 
     .venv/bin/python tools/setup_debian.py
 
-What is needed stands in tests/support/requirements.py. Without root or apt-get, one line names what is
-missing and the tests that need it skip; with `CI=true` that is a failure.
+What is needed stands in tests/support/requirements.py. Without root or apt-get, one line names what
+is missing and the tests that need it skip; with `CI=true` that is a failure.
 """
 
 from __future__ import annotations
@@ -32,10 +32,8 @@ def main() -> int:
         wanted = missing()
         if not wanted:
             return 0
-    print(
-        f"missing, the tests that need them will skip: {' '.join(wanted)} (as root: {APT}{' '.join(wanted)})",
-        file=sys.stderr,
-    )
+    names = " ".join(wanted)
+    print(f"missing, what needs them is skipped: {names} (as root: {APT}{names})", file=sys.stderr)
     return 1 if os.environ.get("CI") == "true" else 0
 
 

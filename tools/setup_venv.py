@@ -97,16 +97,9 @@ def _normal(name: str) -> str:
 
 
 def _pip(*arguments: str) -> int:
-    command = [
-        PYTHON,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]
-    return subprocess.run([*command, *arguments], stdin=subprocess.DEVNULL, cwd=ROOT).returncode
+    quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
+    command = [str(PYTHON), "-m", "pip", "install", *quiet, *arguments]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, cwd=ROOT).returncode
 
 
 if __name__ == "__main__":

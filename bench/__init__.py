@@ -1,0 +1,1 @@
+"""What bpfgen costs, measured against peers: `python -m bench.run`, or `make bench`."""

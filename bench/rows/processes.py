@@ -1,0 +1,109 @@
+"""Whole processes: from the start of the program to the attached one, an import, a generation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.measure import Row, Sample
+from bench.work import WORK, bpfgen
+
+#: The same tool as peers/start.c.
+START = """\
+import os
+
+from execsnoop_skel import Execsnoop
+
+with Execsnoop.open() as opened, opened.load() as skel:
+    skel.attach()
+    os.write(1, b"x")
+"""
+
+IMPORT = """\
+import time
+
+start = time.perf_counter_ns()
+import {module}
+print(time.perf_counter_ns() - start)
+"""
+
+
+def rows(stack: ExitStack) -> list[Row]:
+    start = WORK / "start.py"
+    start.write_text(START)
+    return [
+        Row(
+            "start to attached",
+            "ms",
+            "C on libbpf",
+            ours=_first_byte(sys.executable, start),
+            peer=_first_byte(WORK / "start"),
+            max_ratio=10,
+        ),
+        Row(
+            "import of the skeleton",
+            "ms",
+            "import ctypes",
+            ours=_import("execsnoop_skel"),
+            peer=_import("ctypes"),
+        ),
+        Row(
+            "generation of a skeleton",
+            "ms",
+            "bpftool gen skeleton",
+            ours=_whole(bpfgen(), "skeleton", "execsnoop.bpf.o", "-o", "generated.py"),
+            peer=_whole("bpftool", "gen", "skeleton", "execsnoop.bpf.o"),
+            rounds=7,
+        ),
+    ]
+
+
+def _first_byte(*command: str | Path) -> Sample:
+    """Milliseconds from just before the process is spawned until its first byte arrives."""
+    words = [str(word) for word in command]
+
+    def sample() -> float:
+        reader, writer = os.pipe()
+        try:
+            # posix_spawn does less in the parent than subprocess, which both sides would pay for.
+            actions = [(os.POSIX_SPAWN_DUP2, writer, 1)]
+            begin = time.perf_counter_ns()
+            pid = os.posix_spawn(words[0], words, os.environ, file_actions=actions)
+            os.close(writer)
+            writer = -1
+            byte = os.read(reader, 1)
+            end = time.perf_counter_ns()
+            _, status = os.waitpid(pid, 0)
+        finally:
+            os.close(reader)
+            if writer >= 0:
+                os.close(writer)
+        if byte != b"x" or status != 0:
+            raise RuntimeError(f"{words[0]} did not attach, wait status {status}")
+        return (end - begin) / 1e6
+
+    return sample
+
+
+def _import(module: str) -> Sample:
+    """Milliseconds that the import statement takes in a fresh interpreter, with .pyc files there."""
+    command = [sys.executable, "-c", IMPORT.format(module=module)]
+
+    def sample() -> float:
+        done = subprocess.run(command, cwd=WORK, check=True, stdout=subprocess.PIPE)
+        return int(done.stdout) / 1e6
+
+    return sample
+
+
+def _whole(*command: str | Path) -> Sample:
+    def sample() -> float:
+        begin = time.perf_counter_ns()
+        subprocess.run(command, cwd=WORK, check=True, stdout=subprocess.DEVNULL)
+        return (time.perf_counter_ns() - begin) / 1e6
+
+    return sample

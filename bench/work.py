@@ -1,0 +1,50 @@
+"""Build what is measured: peers in C, objects, skeletons for both sides, all in build/bench."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCH = ROOT / "bench"
+WORK = ROOT / "build" / "bench"
+
+#: Objects that both sides have a skeleton of.
+OBJECTS = ("execsnoop", "ringfill")
+
+
+def prepare() -> None:
+    """Make build/bench anew. Raises CalledProcessError where a tool fails."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
+    shutil.copy(ROOT / "examples/execsnoop/execsnoop.bpf.o", WORK)
+    triplet = sysconfig.get_config_var("MULTIARCH") or "x86_64-linux-gnu"
+    clang = f"clang -g -O2 -Wall -Werror -target bpf -mcpu=v3 -I/usr/include/{triplet}"
+    _run(*clang.split(), "-c", BENCH / "bpf/ringfill.bpf.c", "-o", "ringfill.bpf.o")
+    for name in OBJECTS:
+        _run(bpfgen(), "skeleton", f"{name}.bpf.o")
+        header = _run("bpftool", "gen", "skeleton", f"{name}.bpf.o")
+        (WORK / f"{name}.skel.h").write_bytes(header)
+    for source in sorted((BENCH / "peers").glob("*.c")):
+        _run("gcc", "-O2", "-Wall", f"-I{WORK}", source, "-lbpf", "-o", source.stem)
+
+
+def bpfgen() -> Path:
+    """Give the path of the command that belongs to the running Python."""
+    return Path(sys.executable).parent / "bpfgen"
+
+
+def skeleton(name: str) -> Any:
+    """Import a skeleton made by `prepare`; not known before, hence untyped here."""
+    if str(WORK) not in sys.path:
+        sys.path.insert(0, str(WORK))
+    return importlib.import_module(f"{name}_skel")
+
+
+def _run(*command: str | Path) -> bytes:
+    return subprocess.run(command, cwd=WORK, check=True, stdout=subprocess.PIPE).stdout

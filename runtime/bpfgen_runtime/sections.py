@@ -42,9 +42,10 @@ USDT = 32
 # One paragraph per program type (BPF_PROG_TYPE_*); its lines: section, family of automatic
 # attachment, expected attach type, flags. A section that ends in "+" stands alone or takes a target
 # behind a "/"; the others match exactly. No section with "+" has a "/" and none is there twice, so
-# their order does not matter. It is text because that costs least at start-up, where one line of it
-# is wanted, not all.
-_TABLE = """\
+# their order does not matter. It is text, and searched as text, because a start-up wants a few of
+# its lines, and a table of objects would cost it 300 µs.
+_TABLE = """
+
 SOCKET_FILTER
 socket                   -              -                                  -
 
@@ -226,12 +227,6 @@ NETFILTER
 netfilter                -              BPF_NETFILTER                      -
 """
 
-_ROWS = {}
-for _group in _TABLE.split("\n\n"):
-    _type, *_lines = _group.splitlines()
-    for _line in _lines:
-        _ROWS[_line[: _line.index(" ")]] = (_type, _line)
-
 
 class SectionDef:
     """What one section name, or one family of them, stands for.
@@ -275,9 +270,15 @@ class SectionDef:
         return f"<SectionDef {self.prefix}{'+' if self.takes_target else ''}>"
 
 
-def _parse(row: tuple[str, str]) -> SectionDef:
-    prog_type, line = row
-    section, family, attach_type, flags = line.split()
+def _lookup(section: str) -> SectionDef | None:
+    """Return the definition on the table's line for `section`, which may end in "+"."""
+    line_at = _TABLE.find(f"\n{section} ") + 1
+    if line_at == 0 or section.split() != [section]:  # white space would span columns or lines
+        return None
+    type_at = _TABLE.rindex("\n\n", 0, line_at) + 2
+    prog_type = _TABLE[type_at : _TABLE.index("\n", type_at)]
+    line = _TABLE[line_at : _TABLE.index("\n", line_at)]
+    _, family, attach_type, flags = line.split()
     bits = 0
     if flags != "-":
         for flag in flags.split("|"):
@@ -299,7 +300,9 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> tuple[SectionDef, ...]:
     if name == "SECTION_DEFS":
-        table = globals()["SECTION_DEFS"] = tuple([_parse(row) for row in _ROWS.values()])
+        sections = [line.split()[0] for line in _TABLE.splitlines() if " " in line]
+        table = tuple([found for section in sections if (found := _lookup(section))])
+        globals()["SECTION_DEFS"] = table
         return table
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -317,10 +320,10 @@ def find(section_name: str) -> tuple[SectionDef | None, bool]:
     """
     autoload = section_name[:1] != "?"
     name = section_name if autoload else section_name[1:]
-    row = _ROWS.get(name.partition("/")[0] + "+")
-    if row is None and name[-1:] != "+":  # a section called "tp+" is not what that key is about
-        row = _ROWS.get(name)
-    return _parse(row) if row else None, autoload
+    found = _lookup(name.partition("/")[0] + "+")
+    if found is None and name[-1:] != "+":  # a section that is called "tp+" is not that line
+        found = _lookup(name)
+    return found, autoload
 
 
 def attach_target(section_name: str) -> str:

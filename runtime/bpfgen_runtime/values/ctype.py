@@ -1,0 +1,357 @@
+"""C types as objects that turn bytes into Python values and back.
+
+A `CType` knows a size and how to decode and encode one value. Simple ones do it here; arrays and
+structs are compiled by `codec` at their first use.
+"""
+
+from __future__ import annotations
+
+import struct as _struct
+
+from .text import Address, CharArray
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from enum import IntEnum
+    from typing import Any, Generic, TypeVar
+
+    from typing_extensions import Buffer
+
+    from .codec import Codec
+    from .struct import Struct
+
+    T = TypeVar("T")
+    S = TypeVar("S", bound=Struct)
+    E = TypeVar("E", bound=IntEnum)
+
+    class _Generic(Generic[T]):
+        __slots__ = ()
+
+else:
+    T = S = E = object
+
+    class _Generic:
+        # Subscripts are for type checkers, but the bases below are subscripted here too.
+        __slots__ = ()
+        __class_getitem__ = classmethod(type(list[int]))
+
+
+__all__ = [
+    "CType",
+    "array",
+    "as_ctype",
+    "be",
+    "bool8",
+    "byte_array",
+    "char_array",
+    "enum_of",
+    "f32",
+    "f64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "opaque",
+    "pointer",
+    "struct_of",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+]
+
+
+class CType(_Generic[T]):
+    """A C type: its size, and the way between its bytes and its Python value.
+
+    Attributes:
+        size: bytes, as C's `sizeof`. c_name: the type in C's spelling, for messages. order: `">"`
+        for big-endian, `""` for the order of what contains it, which for a value on its own is
+            little-endian.
+    """
+
+    __slots__ = ("_codec", "c_name", "order", "size")
+
+    size: int
+    c_name: str
+    order: str
+    _codec: Codec[T] | None
+
+    def __init__(self, size: int, c_name: str, order: str = "") -> None:
+        self.size = size
+        self.c_name = c_name
+        self.order = order
+        self._codec = None
+
+    @property
+    def codec(self) -> Codec[T]:
+        """The compiled codec; made at first use."""
+        codec = self._codec
+        if codec is None:
+            from .codec import compile_codec
+
+            codec = self._codec = compile_codec(self, self.order or "<")
+        return codec
+
+    def decode(self, buffer: Buffer, offset: int = 0) -> T:
+        """Decode the value at `offset` (bytes) of the buffer.
+
+        Raises:
+            ValueError: the buffer ends before the value does.
+        """
+        return self.codec.decode(buffer, offset)
+
+    def encode(self, value: T) -> bytes:
+        """Encode the value as exactly `size` bytes, padding zero.
+
+        Raises:
+            OverflowError: a number is out of its type's range.
+            TypeError: the value is of the wrong type.
+            ValueError: text or an array is of the wrong length.
+        """
+        return self.codec.encode(value)
+
+    def with_order(self, order: str) -> CType[T]:
+        """Return the type with its byte order fixed."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.c_name}{', big-endian' if self.order == '>' else ''}>"
+
+
+class Scalar(CType[T]):
+    """A number that `struct` knows.
+
+    Attributes:
+        code: its `struct` format character.
+        wrap: what turns the number into the Python value; None where it already is.
+    """
+
+    __slots__ = ("code", "pack", "packer", "wrap")
+
+    def __init__(
+        self, code: str, c_name: str, order: str = "", wrap: Callable[[Any], T] | None = None
+    ) -> None:
+        packer = _struct.Struct((order or "<") + code)
+        super().__init__(packer.size, c_name, order)
+        self.code = code
+        self.packer = packer
+        self.pack = packer.pack
+        self.wrap = wrap
+
+    def decode(self, buffer: Buffer, offset: int = 0) -> T:
+        try:
+            value = self.packer.unpack_from(buffer, offset)[0]
+        except _struct.error:
+            raise too_short(self.c_name, self.size, buffer, offset) from None
+        return value if self.wrap is None else self.wrap(value)
+
+    def encode(self, value: T) -> bytes:
+        try:
+            return self.pack(value)
+        except (_struct.error, TypeError, OverflowError):
+            raise self.refusal(value) from None
+
+    def refusal(self, value: object) -> Exception:
+        """Return the error that says why the value does not encode."""
+        code = self.code
+        if code in "fd":
+            if isinstance(value, (int, float)):
+                return OverflowError(f"{value} does not fit {self.c_name}")
+            return TypeError(f"{self.c_name} needs a float, not {type(value).__name__}: {value!r}")
+        return refuse_int(self.c_name, self.size * 8, code.islower(), value)
+
+    def with_order(self, order: str) -> Scalar[T]:
+        return type(self)(self.code, self.c_name, order, self.wrap)
+
+
+class Int128(CType[int]):
+    """`__int128`, which `struct` does not know."""
+
+    __slots__ = ("signed",)
+
+    def __init__(self, signed: bool, c_name: str, order: str = "") -> None:
+        super().__init__(16, c_name, order)
+        self.signed = signed
+
+    def with_order(self, order: str) -> Int128:
+        return Int128(self.signed, self.c_name, order)
+
+
+class Enum(Scalar[E]):
+    """An enum over an integer type."""
+
+    __slots__ = ("enum",)
+
+    def __init__(self, enum: type[E], ctype: Scalar[int], order: str = "") -> None:
+        super().__init__(ctype.code, f"enum {enum.__name__}", order or ctype.order, enum)
+        self.enum = enum
+
+    def with_order(self, order: str) -> Enum[E]:
+        return Enum(self.enum, Scalar(self.code, self.c_name), order)
+
+
+class Bytes(CType[bytes]):
+    """`unsigned char[n]`, or what has no better representation: exactly n bytes."""
+
+    __slots__ = ()
+
+    def decode(self, buffer: Buffer, offset: int = 0) -> bytes:
+        value = bytes(memoryview(buffer).cast("B")[offset : offset + self.size])
+        if len(value) != self.size:
+            raise too_short(self.c_name, self.size, buffer, offset)
+        return value
+
+    def encode(self, value: bytes) -> bytes:
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise TypeError(f"{self.c_name} needs bytes, not {type(value).__name__}: {value!r}")
+        value = bytes(value)
+        if len(value) != self.size:
+            raise ValueError(f"{self.c_name} needs {self.size} bytes, not {len(value)}: {value!r}")
+        return value
+
+    def with_order(self, order: str) -> Bytes:
+        return self
+
+
+class Chars(CType[CharArray]):
+    """`char[n]`: text."""
+
+    __slots__ = ()
+
+    def decode(self, buffer: Buffer, offset: int = 0) -> CharArray:
+        value = bytes(memoryview(buffer).cast("B")[offset : offset + self.size])
+        if len(value) != self.size:
+            raise too_short(self.c_name, self.size, buffer, offset)
+        return CharArray(value)
+
+    def encode(self, value: str | bytes) -> bytes:
+        value = CharArray(value)
+        if len(value) > self.size:
+            raise ValueError(f"{len(value)} bytes do not fit {self.c_name}: {bytes(value)!r}")
+        return value.ljust(self.size, b"\0")
+
+    def with_order(self, order: str) -> Chars:
+        return self
+
+
+class Array(CType["tuple[T, ...]"]):
+    """`T[n]`: a tuple of exactly n values."""
+
+    __slots__ = ("element", "length")
+
+    def __init__(self, element: CType[T], length: int, order: str = "") -> None:
+        # C writes the outer length first: u32[3][2] is three arrays of two.
+        base, bracket, rest = element.c_name.partition("[")
+        super().__init__(element.size * length, f"{base}[{length}]{bracket}{rest}", order)
+        self.element = element
+        self.length = length
+
+    def with_order(self, order: str) -> Array[T]:
+        return Array(self.element, self.length, order)
+
+
+class StructType(CType["S"]):
+    """A `Struct` class seen as a type; its byte order is the class's own."""
+
+    __slots__ = ("struct",)
+
+    def __init__(self, struct: type[S]) -> None:
+        super().__init__(struct.SIZE, struct.__name__, struct.BYTE_ORDER)
+        self.struct = struct
+
+    def with_order(self, order: str) -> StructType[S]:
+        return self
+
+
+def placed(error: Exception, place: str) -> Exception:
+    """Return the error again, saying in which field, element or variable it is."""
+    for kind in (OverflowError, TypeError, ValueError):
+        if isinstance(error, kind):
+            return kind(f"{place}: {error}")
+    raise error
+
+
+def too_short(name: str, size: int, buffer: Buffer, offset: int = 0) -> ValueError:
+    """Return the error for a buffer that ends before a value does."""
+    have = memoryview(buffer).nbytes - offset
+    return ValueError(f"{name} needs {size} bytes, the buffer has {max(have, 0)}")
+
+
+def refuse_int(name: str, bits: int, signed: bool, value: object) -> Exception:
+    """Return the error for a value that is no integer, or none of that width."""
+    if not hasattr(value, "__index__"):
+        return TypeError(f"{name} needs an int, not {type(value).__name__}: {value!r}")
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    return OverflowError(f"{value} does not fit {name} ({low} to {high})")
+
+
+u8: CType[int] = Scalar("B", "u8")
+u16: CType[int] = Scalar("H", "u16")
+u32: CType[int] = Scalar("I", "u32")
+u64: CType[int] = Scalar("Q", "u64")
+u128: CType[int] = Int128(False, "u128")
+i8: CType[int] = Scalar("b", "i8")
+i16: CType[int] = Scalar("h", "i16")
+i32: CType[int] = Scalar("i", "i32")
+i64: CType[int] = Scalar("q", "i64")
+i128: CType[int] = Int128(True, "i128")
+#: `_Bool`: any byte but zero is True.
+bool8: CType[bool] = Scalar("?", "bool")
+f32: CType[float] = Scalar("f", "float")
+f64: CType[float] = Scalar("d", "double")
+#: A pointer: 64 bits in BPF, whatever the host has.
+pointer: CType[Address] = Scalar("Q", "void *", wrap=Address)
+
+
+def char_array(length: int) -> CType[CharArray]:
+    """Return the type `char[length]`."""
+    return Chars(length, f"char[{length}]")
+
+
+def byte_array(length: int) -> CType[bytes]:
+    """Return the type `unsigned char[length]`: exactly so many bytes."""
+    return Bytes(length, f"unsigned char[{length}]")
+
+
+def opaque(length: int) -> CType[bytes]:
+    """Return a type of `length` bytes whose meaning is not expressed."""
+    return Bytes(length, f"opaque[{length}]")
+
+
+def enum_of(enum: type[E], ctype: CType[int]) -> CType[E]:
+    """Return an enum's type over the integer type that stores it."""
+    if not isinstance(ctype, Scalar):
+        raise TypeError(f"an enum is stored in an integer, not in {ctype!r}")
+    return Enum(enum, ctype)
+
+
+def array(ctype: CType[T] | type[T], length: int) -> CType[tuple[T, ...]]:
+    """Return the type of an array; nest it for more dimensions, the outermost length last."""
+    return Array(as_ctype(ctype), length)
+
+
+def struct_of(struct: type[S]) -> CType[S]:
+    """Return a `Struct` class's type; the class itself is accepted wherever this is."""
+    return struct.__ctype__
+
+
+def as_ctype(ctype: CType[T] | type[T]) -> CType[T]:
+    """Return a `CType` as it is, and a `Struct` class's type."""
+    if isinstance(ctype, CType):
+        return ctype
+    found: CType[T] | None = getattr(ctype, "__ctype__", None)
+    if found is None:
+        raise TypeError(f"neither a CType nor a Struct class: {ctype!r}")
+    return found
+
+
+def be(ctype: CType[T] | type[T]) -> CType[T]:
+    """Return the type in big-endian byte order, for the maps and globals of a big-endian object.
+
+    A struct's own `BYTE_ORDER` decides for its fields.
+    """
+    return as_ctype(ctype).with_order(">")

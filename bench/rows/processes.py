@@ -90,7 +90,7 @@ def _first_byte(*command: str | Path) -> Sample:
 
 
 def _import(module: str) -> Sample:
-    """Milliseconds that the import statement takes in a fresh interpreter, with .pyc files there."""
+    """Milliseconds that the import statement takes in a fresh interpreter, .pyc files there."""
     command = [sys.executable, "-c", IMPORT.format(module=module)]
 
     def sample() -> float:

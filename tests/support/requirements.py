@@ -65,6 +65,7 @@ REQUIREMENTS = {
     "make": _tool("make", "make"),
     "bpftool": _tool("bpftool", "bpftool"),
     "ip": _tool("ip", "iproute2"),
+    "setpriv": _tool("setpriv", "util-linux"),
     "libbpf-dev": Requirement(
         lambda: os.path.exists("/usr/include/bpf/bpf_helpers.h"), _apt("libbpf-dev")
     ),

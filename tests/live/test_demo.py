@@ -1,0 +1,89 @@
+"""The demo, the README's example and the examples, run in this machine's kernel."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.requirements import tool
+from tests.unit.test_readme import example
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = (sys.executable, str(ROOT / "tools" / "demo.py"))
+
+pytestmark = pytest.mark.needs("tracefs")
+
+
+def test_demo_shows_events_of_this_kernel() -> None:
+    """The demo prints the events of the programs that it starts, decoded, and counts them."""
+    done = _run(*DEMO)
+    assert done.returncode == 0, done.stderr
+    events = [line for line in done.stdout.splitlines() if line.startswith("ExecEvent(")]
+    assert any(re.search(r"comm=.*b?'uname'.*filename=.*/uname'", line) for line in events), events
+    assert done.stdout.endswith(f"{len(events)} exec events came from this machine's kernel.\n")
+
+
+def test_demo_without_clang_uses_the_committed_object(tmp_path: Path) -> None:
+    """Where there is no clang, the committed object is generated from and runs."""
+    for name in ("true", "uname", "date"):
+        (tmp_path / name).symlink_to(tool_path(name))
+    done = _run(*DEMO, PATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "the committed execsnoop.bpf.o is used" in done.stdout
+    assert "ExecEvent(" in done.stdout
+
+
+@pytest.mark.needs("setpriv")
+def test_demo_without_privilege_says_what_is_missing() -> None:
+    """Without the permission to use BPF the demo does all up to the load and exits with 0."""
+    done = _run(tool("setpriv"), "--bounding-set=-all", "--inh-caps=-all", *DEMO)
+    assert done.returncode == 0, done.stderr
+    assert "==> mypy --strict main.py" in done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("Not run live: the permission to use BPF is missing; to get it: ")
+
+
+def test_readme_example_runs(tmp_path: Path) -> None:
+    """The README's example prints a program start and ends."""
+    shutil.copy(ROOT / "examples/execsnoop/execsnoop_skel.py", tmp_path)
+    (tmp_path / "app.py").write_text(example())
+    command = [sys.executable, "-W", "error", "app.py"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as application:
+        while application.poll() is None:
+            _run("true")
+        output, errors = application.communicate()
+    assert application.returncode == 0, errors
+    assert re.search(r"^ +\d+ +0 \S+ /\S+$", output, re.MULTILINE), output
+    assert re.search(r"^user 0: \d+ program starts$", output, re.MULTILINE), output
+
+
+@pytest.mark.needs("ip")
+def test_xdp_count_counts_what_was_sent() -> None:
+    """examples/xdp_count prints the packets that it sent, by protocol, with their bytes."""
+    done = _run(sys.executable, "-W", "error", str(ROOT / "examples/xdp_count/main.py"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "PROTO_ICMP: 3 packets, 102 bytes",
+        "PROTO_TCP: 5 packets, 170 bytes",
+        "PROTO_UDP: 7 packets, 238 bytes",
+    ]
+
+
+def _run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=120
+    )
+
+
+def tool_path(name: str) -> str:
+    path = shutil.which(name)
+    assert path is not None
+    return path

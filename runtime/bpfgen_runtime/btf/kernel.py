@@ -1,0 +1,85 @@
+"""BTF of the running kernel and its modules: the one part of `btf` that reads this machine.
+
+Kernel: /sys/kernel/btf/vmlinux since v5.4 (CONFIG_DEBUG_INFO_BTF), modules since v5.11
+(CONFIG_DEBUG_INFO_BTF_MODULES).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+
+from ..errors import NotSupportedError, SyscallError
+from .btf import Btf
+
+BTF_DIRECTORY = "/sys/kernel/btf"
+
+_cache: dict[str, Btf] = {}
+
+
+def kernel_btf() -> Btf:
+    """Return the BTF of the running kernel, read and indexed once per process.
+
+    Raises:
+        NotSupportedError: the kernel was built without it.
+    """
+    found = _cache.get("vmlinux")
+    if found is None:
+        data = _read("vmlinux")
+        if data is None:
+            raise NotSupportedError(
+                "BTF of the running kernel",
+                f"{BTF_DIRECTORY}/vmlinux is missing; the kernel needs CONFIG_DEBUG_INFO_BTF=y",
+            )
+        found = _cache["vmlinux"] = Btf.parse(data)
+    return found
+
+
+def module_btf(name: str) -> Btf:
+    """Return the BTF of a loaded kernel module, split on `kernel_btf()`; read once per process.
+
+    Args:
+        name: as in lsmod; `-` counts as `_`.
+
+    Raises:
+        NotSupportedError: the module is not loaded, or has no BTF.
+    """
+    name = name.replace("-", "_")
+    if not name or "/" in name or name.startswith("."):
+        raise ValueError(f"{name!r} is no name of a kernel module")
+    if name == "vmlinux":
+        return kernel_btf()
+    found = _cache.get(name)
+    if found is None:
+        base = kernel_btf()
+        data = _read(name)
+        if data is None:
+            raise NotSupportedError(
+                f"BTF of kernel module {name!r}",
+                f"{BTF_DIRECTORY}/{name} is missing; load the module, and see that the kernel has "
+                "CONFIG_DEBUG_INFO_BTF_MODULES=y",
+            )
+        found = _cache[name] = Btf.parse(data, base=base)
+    return found
+
+
+def _read(name: str) -> bytes | None:
+    path = f"{BTF_DIRECTORY}/{name}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "open", f"read {path}") from error
+    try:
+        size = os.fstat(fd).st_size
+        try:
+            # Possible since v6.16, for vmlinux, and 5 times as fast as reading. Copied, because a
+            # mapping kept alive keeps a descriptor in CPython.
+            with mmap.mmap(fd, size, mmap.MAP_PRIVATE, mmap.PROT_READ) as mapped:
+                return mapped[:]
+        except (OSError, ValueError):
+            with open(fd, "rb", closefd=False) as file:
+                return file.read()
+    finally:
+        os.close(fd)

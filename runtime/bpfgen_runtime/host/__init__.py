@@ -1,0 +1,1 @@
+"""This machine: CPUs, mounts, capabilities."""

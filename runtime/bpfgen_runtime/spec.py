@@ -1,7 +1,7 @@
 """What an object file says, editable until it is loaded: specs of maps, programs and variables.
 
-A spec is a plain mutable value, the same on every machine. `Object.load` reads it and never changes it,
-so one spec can be loaded several times; `ObjectSpec.copy` gives an independent one to edit.
+A spec is a plain mutable value, the same on every machine. `Object.load` reads it and never changes
+it, so one spec can be loaded several times; `ObjectSpec.copy` gives an independent one to edit.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .btf import Btf, BtfExt
-    from .elf.image import ElfImage
+    from .btf.btf import Btf
+    from .btf.ext import BtfExt
+    from .elf.image import ByteOrder, ElfImage
     from .insn import Insn
     from .uapi.enums import AttachType, MapType, ProgType
 
@@ -22,7 +23,7 @@ __all__ = ["ExternSpec", "MapSpec", "ObjectSpec", "ProgramSpec", "RelocSpec", "V
 class _Spec:
     """A record with slots, a repr that shows what is set, and a shallow copy."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         fields = (
@@ -45,8 +46,8 @@ class _Spec:
 class MapSpec(_Spec):
     """The definition of one map, of a `.maps` variable or of a global data section.
 
-    Every attribute may be changed before load. What libbpf would refuse at open is refused by the loader;
-    what only the kernel can judge (a `max_entries` of 0, flags) is left to the kernel.
+    Every attribute may be changed before load. What libbpf would refuse at open is refused by the
+    loader; what only the kernel can judge (a `max_entries` of 0, flags) is left to the kernel.
 
     Attributes:
         name: the C name; for a global data section its ELF name (`.rodata`, `.data.stats`).
@@ -64,8 +65,8 @@ class MapSpec(_Spec):
         contents: initial bytes of a global data section, None for other maps. Change in place, or
             replace by a buffer of `value_size` bytes.
         autocreate: False leaves the map out at load; a program that uses it is then refused.
-        binding: what the live map becomes: `(class, key type, value or event type)`. None: a class by
-            `map_type`, keys and values as bytes.
+        binding: what the live map becomes: `(class, key type, value or event type)`. None: a class
+            by `map_type`, keys and values as bytes.
         unsupported: what this version cannot load about the map, "" if nothing.
     """
 
@@ -136,7 +137,7 @@ class MapSpec(_Spec):
 
     @property
     def type(self) -> MapType | int:
-        """The map's type as `MapType`; the plain number where this version does not know it."""
+        """The type as `MapType`; the plain number where this version does not know it."""
         from .uapi.enums import MapType
 
         try:
@@ -190,18 +191,20 @@ class ProgramSpec(_Spec):
         name: the C function's name.
         section: the `SEC()` name without a leading `?`; decides type and attachment.
         section_index, insn_offset: the ELF section, and the first instruction's index in it.
-        code: the instructions as in the file, 8 bytes each, in the object's byte order, not relocated.
+        code: the instructions as in the file, 8 bytes each, in the object's byte order.
         relocs: the ELF relocations of `code`.
-        prog_type: `BPF_PROG_TYPE_*`; `BPF_PROG_TYPE_UNSPEC` (0) if the section name says nothing known.
+        prog_type: `BPF_PROG_TYPE_*`; `BPF_PROG_TYPE_UNSPEC` (0) if the section's name is unknown.
         expected_attach_type: `BPF_*` attach type, 0 if the program type has none.
         sec_flags: `sections.SLEEPABLE | ATTACH_BTF | …` of the section's definition.
         prog_flags: `BPF_F_*` for `BPF_PROG_LOAD`, besides those that follow from `sec_flags`.
-        attach_target: what follows the section's prefix, e.g. `sched/sched_process_exec`; "" if nothing.
+        attach_target: what follows the section's prefix, e.g. `sched/sched_process_exec`; or "".
         autoload: whether load includes the program (`SEC("?…")` starts as False).
         autoattach: whether `attach()` of the skeleton includes it.
         is_subprogram: a function of `.text`; loaded only as part of programs that call it.
-        is_global, is_hidden: its symbol's binding and visibility; a hidden subprogram is verified as static.
-        log_level: 0: a log only when the kernel refuses; else `BPF_LOG_LEVEL*` bits, kept in `Program.log`.
+        is_global, is_hidden: its symbol's binding and visibility; a hidden subprogram is verified
+            as if it were static.
+        log_level: 0: a log only when the kernel refuses; else `BPF_LOG_LEVEL*` bits, and the log is
+            kept in `Program.log`.
         binding: the subclass of `Program` for the live program, None for `Program` itself.
     """
 
@@ -247,7 +250,7 @@ class ProgramSpec(_Spec):
         is_global: bool = True,
         is_hidden: bool = False,
         log_level: int = 0,
-        byte_order: str = "<",
+        byte_order: ByteOrder = "<",
         binding: type[Any] | None = None,
     ) -> None:
         self.name = name
@@ -272,7 +275,7 @@ class ProgramSpec(_Spec):
 
     @property
     def type(self) -> ProgType | int:
-        """The program's type as `ProgType`; the plain number where this version does not know it."""
+        """The type as `ProgType`; the plain number where this version does not know it."""
         from .uapi.enums import ProgType
 
         try:
@@ -396,13 +399,13 @@ class ObjectSpec(_Spec):
     Attributes:
         name: libbpf's object name, at most 15 characters.
         byte_order: `"<"` or `">"`.
-        license: of section `license`, "" if there is none (helpers for GPL programs are then refused).
+        license: of section `license`, "" if there is none (GPL-only helpers are then refused).
         kern_version: of section `version`, 0 if there is none.
-        maps: by name; `.maps` definitions in BTF's order, then global data sections in the file's order.
+        maps: by name; `.maps` definitions in BTF's order, then global data sections in the file's.
         programs: entry programs by name, by section and place in it.
         subprograms: the functions of `.text`, by place.
         externs: by name.
-        btf, btf_ext: the type information, fixed up as the kernel wants it; None where the file has none.
+        btf, btf_ext: the type information, fixed up as the kernel wants it; None if there is none.
         image: the ELF image that all this was read from.
         unsupported: sections that this version cannot load, e.g. `.struct_ops`.
     """

@@ -1,0 +1,280 @@
+"""The steps of a load that make one kernel object each: BTF, a map with its contents, a program."""
+
+from __future__ import annotations
+
+from errno import ENOSPC, EPERM
+from mmap import MAP_SHARED, PAGESIZE, PROT_READ, PROT_WRITE, mmap
+
+from .errors import NotSupportedError, SyscallError, VerifierError
+from .relocate import poisoned_map
+from .sections import ATTACH_BTF, SLEEPABLE, XDP_FRAGS
+from .sys import bpf
+from .uapi import const as k
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .btf import Btf
+    from .relocate import LinkedProgram
+    from .spec import MapSpec, ObjectSpec, ProgramSpec
+    from .sys.fd import Fd
+
+__all__ = ["attach_btf_id", "create_map", "fill_data", "load_btf", "load_program"]
+
+# Room for the verifier's log: enough for most refusals at first, then four times as much each time,
+# up to what every kernel takes (UINT_MAX >> 8, before v5.13 the limit).
+_LOG_SIZE = 1 << 16
+_LOG_GROWTH = 4
+_LOG_LIMIT = (1 << 24) - 1
+
+# Their creation refuses types of key and value, which libbpf leaves out too.
+_NO_BTF = frozenset(
+    (
+        k.BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+        k.BPF_MAP_TYPE_CGROUP_ARRAY,
+        k.BPF_MAP_TYPE_STACK_TRACE,
+        k.BPF_MAP_TYPE_ARRAY_OF_MAPS,
+        k.BPF_MAP_TYPE_HASH_OF_MAPS,
+        k.BPF_MAP_TYPE_DEVMAP,
+        k.BPF_MAP_TYPE_DEVMAP_HASH,
+        k.BPF_MAP_TYPE_CPUMAP,
+        k.BPF_MAP_TYPE_XSKMAP,
+        k.BPF_MAP_TYPE_SOCKMAP,
+        k.BPF_MAP_TYPE_SOCKHASH,
+        k.BPF_MAP_TYPE_QUEUE,
+        k.BPF_MAP_TYPE_STACK,
+        k.BPF_MAP_TYPE_ARENA,
+    )
+)
+
+# Attach types whose target has its type in BTF under a name with a prefix; the others are
+# functions.
+_BTF_PREFIX = {
+    k.BPF_TRACE_RAW_TP: "btf_trace_",
+    k.BPF_TRACE_ITER: "bpf_iter_",
+    k.BPF_LSM_MAC: "bpf_lsm_",
+    k.BPF_LSM_CGROUP: "bpf_lsm_",
+}
+
+
+# --- BTF
+
+
+def load_btf(btf: Btf, name: str) -> Fd | None:
+    """Load an object's BTF; None if the kernel refuses it.
+
+    As with libbpf that is no failure: the object loads, but without names and lines in the kernel's
+    dumps, and the programs that need types are refused in their turn. The kernel's reason is given
+    as a warning.
+    """
+    what = f"load BTF of object {name!r}"
+    data = btf.to_bytes()
+    try:
+        return bpf.btf_load(btf=data, what=what)
+    except SyscallError as error:
+        if error.errno == EPERM:
+            return None  # the maps will tell
+        import warnings
+
+        log = bytearray(_LOG_LIMIT)
+        try:
+            return bpf.btf_load(btf=data, btf_log_level=1, btf_log_buf=log, what=what)
+        except SyscallError as again:
+            reason = VerifierError(again.errno, again.command, what, _text(log))
+        warnings.warn(f"{reason}\nGoing on without BTF", RuntimeWarning, stacklevel=4)
+        return None
+
+
+def attach_btf_id(program: ProgramSpec) -> int:
+    """Find the kernel type that a program attaches to; 0 if its section needs none.
+
+    Raises:
+        NotSupportedError: the kernel has no such type, or the section names none.
+    """
+    if not program.sec_flags & ATTACH_BTF:
+        return 0
+    target = program.attach_target
+    if not target:
+        raise NotSupportedError(
+            f"program {program.name!r} without a target",
+            f'write SEC("{program.section}/TARGET"), or set attach_target before load',
+        )
+    if program.prog_type == k.BPF_PROG_TYPE_EXT:
+        raise NotSupportedError(f"freplace program {program.name!r}")
+    from .btf import BTF_KIND_FUNC, BTF_KIND_TYPEDEF
+    from .btf.kernel import kernel_btf
+
+    name = _BTF_PREFIX.get(program.expected_attach_type, "") + target
+    is_tracepoint = program.expected_attach_type == k.BPF_TRACE_RAW_TP
+    ids = kernel_btf().find(name, BTF_KIND_TYPEDEF if is_tracepoint else BTF_KIND_FUNC)
+    if not ids:
+        kind = "typedef" if is_tracepoint else "function"
+        raise NotSupportedError(
+            f"attaching program {program.name!r} to {target!r}",
+            f"the running kernel's BTF has no {kind} {name!r}",
+        )
+    return ids[0]
+
+
+# --- maps
+
+
+def create_map(spec: MapSpec, btf: Fd | None) -> Fd:
+    """Create a map as its spec says, with the adjustments that libbpf makes.
+
+    Raises:
+        SyscallError: the kernel refused; names the map.
+    """
+    max_entries = spec.max_entries
+    if spec.map_type in (k.BPF_MAP_TYPE_RINGBUF, k.BPF_MAP_TYPE_USER_RINGBUF):
+        max_entries = ring_size(max_entries)
+    elif spec.map_type == k.BPF_MAP_TYPE_PERF_EVENT_ARRAY and max_entries == 0:
+        from .host.cpus import possible_cpus
+
+        max_entries = len(possible_cpus())
+    btf_fd = key_type = value_type = 0
+    if btf is not None and spec.map_type not in _NO_BTF:
+        btf_fd, key_type, value_type = btf.fileno(), spec.key_type_id, spec.value_type_id
+    while True:
+        try:
+            return bpf.map_create(
+                map_type=spec.map_type,
+                key_size=spec.key_size,
+                value_size=spec.value_size,
+                max_entries=max_entries,
+                map_flags=spec.map_flags,
+                numa_node=spec.numa_node,
+                map_name=spec.kernel_name,
+                btf_fd=btf_fd,
+                btf_key_type_id=key_type,
+                btf_value_type_id=value_type,
+                map_extra=spec.map_extra,
+                what=f"create map {spec.name!r}",
+            )
+        except SyscallError:
+            # Some map types refuse types, which ones depends on the kernel: libbpf tries again,
+            # too.
+            if not (key_type or value_type):
+                raise
+            btf_fd = key_type = value_type = 0
+
+
+def ring_size(wanted: int) -> int:
+    """Round a ring buffer's size up to what the kernel takes: a page times a power of two."""
+    if wanted == 0 or (wanted % PAGESIZE == 0 and wanted & (wanted - 1) == 0):
+        return wanted  # 0 is for the kernel to refuse
+    size = PAGESIZE
+    while size <= wanted:
+        size <<= 1
+    return size if size < 1 << 32 else wanted
+
+
+def fill_data(spec: MapSpec, fd: Fd) -> mmap | None:
+    """Write a data section's initial contents; freeze it if it is of constants; map it if it can be.
+
+    Freezing comes before the programs so that the verifier knows the values and prunes with them.
+
+    Returns:
+        `value_size` bytes shared with the kernel, read-only for constants; None if the section has
+        no variable that is visible outside of its file.
+    """
+    assert spec.contents is not None, "only data sections have contents"
+    bpf.map_update_elem(
+        map_fd=fd.fileno(),
+        key=bytes(4),
+        value=spec.contents,
+        what=f"write initial contents of {spec.name!r}",
+    )
+    if spec.is_rodata:
+        bpf.map_freeze(fd.fileno(), what=f"freeze {spec.name!r}")
+    if not spec.map_flags & k.BPF_F_MMAPABLE:
+        return None
+    protection = PROT_READ if spec.is_rodata else PROT_READ | PROT_WRITE
+    try:
+        return mmap(fd.fileno(), spec.value_size, MAP_SHARED, protection)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "mmap", f"map {spec.name!r} into memory") from error
+
+
+# --- programs
+
+
+def load_program(
+    linked: LinkedProgram,
+    code: bytes,
+    spec: ObjectSpec,
+    btf: Fd | None,
+    target: int,
+    log_level: int,
+) -> tuple[Fd, str]:
+    """Load a program; when the kernel refuses, do it again for the verifier's log.
+
+    Args:
+        target: of `attach_btf_id`.
+        log_level: `BPF_LOG_LEVEL*` bits for a log even of success, 0 for none.
+
+    Returns:
+        The program, and the log ("" without a log level).
+
+    Raises:
+        VerifierError: the kernel refused and wrote why.
+        SyscallError: the kernel refused without a word.
+    """
+    program = linked.spec
+    prog_flags = program.prog_flags
+    if program.sec_flags & SLEEPABLE:
+        prog_flags |= k.BPF_F_SLEEPABLE
+    if program.sec_flags & XDP_FRAGS and program.prog_type == k.BPF_PROG_TYPE_XDP:
+        prog_flags |= k.BPF_F_XDP_HAS_FRAGS
+    license = spec.license.encode("utf-8", "surrogateescape")
+    what = f"load program {program.name!r} of object {spec.name!r}"
+
+    def load(level: int, log: bytearray | None) -> Fd:
+        return bpf.prog_load(
+            prog_type=program.prog_type,
+            insns=code,
+            license=license,
+            log_level=level,
+            log_buf=log,
+            kern_version=spec.kern_version,
+            prog_flags=prog_flags,
+            prog_name=program.name,
+            expected_attach_type=program.expected_attach_type,
+            prog_btf_fd=0 if btf is None else btf.fileno(),
+            func_info_rec_size=linked.func_info_size,
+            func_info=linked.func_info if btf is not None else b"",
+            line_info_rec_size=linked.line_info_size,
+            line_info=linked.line_info if btf is not None else b"",
+            attach_btf_id=target,
+            what=what,
+        )
+
+    refusal: SyscallError | None = None
+    if log_level == 0:
+        # A log costs the verifier time, and is of use only when it refuses.
+        try:
+            return load(0, None), ""
+        except SyscallError as error:
+            refusal = error
+    size = _LOG_SIZE
+    while True:
+        log = bytearray(size)
+        try:
+            return load(log_level or 1, log), _text(log)
+        except SyscallError as error:
+            if error.errno != ENOSPC or size == _LOG_LIMIT:
+                # ENOSPC hides what the verifier found; the first attempt, without a log, told.
+                refusal = refusal or error
+                break
+        size = min(size * _LOG_GROWTH, _LOG_LIMIT)
+    text = _text(log)
+    if not text.strip():
+        raise refusal
+    hint = refusal.hint
+    missing = poisoned_map(text, list(spec.maps))
+    if missing is not None:
+        hint = f"The program uses map {missing!r}, which was not created: its autocreate is False"
+    raise VerifierError(refusal.errno, refusal.command, what, text, hint) from refusal
+
+
+def _text(log: bytearray) -> str:
+    return log[: max(log.find(0), 0)].decode("utf-8", "replace")

@@ -1,0 +1,177 @@
+"""BTF-defined maps: the anonymous structs of section `.maps`, read as libbpf's conventions say.
+
+A definition's values live in types, not in bytes: `__uint(max_entries, 64)` is a pointer to an
+array of 64 ints, `__type(key, u32)` a pointer to u32, `__ulong(map_extra, x)` an enum whose one
+enumerator is x.
+"""
+
+from __future__ import annotations
+
+from ..btf import Array, Datasec, Enum, Enum64, FuncProto, Ptr, Struct, Var
+from ..errors import BtfError, FormatError
+from ..spec import MapSpec
+from ..uapi.const import (
+    BPF_MAP_TYPE_ARENA,
+    BPF_MAP_TYPE_ARRAY_OF_MAPS,
+    BPF_MAP_TYPE_HASH_OF_MAPS,
+    BPF_MAP_TYPE_PROG_ARRAY,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..btf import Btf, Member
+    from ..elf.image import ElfImage
+
+__all__ = ["LIBBPF_PIN_BY_NAME", "LIBBPF_PIN_NONE", "MAPS_SECTION", "user_maps"]
+
+MAPS_SECTION = ".maps"
+
+#: `enum libbpf_pin_type` of bpf_helpers.h.
+LIBBPF_PIN_NONE = 0
+LIBBPF_PIN_BY_NAME = 1
+
+_BTF_VAR_GLOBAL_ALLOCATED = 1
+_POINTER_SIZE = 8
+
+_MAP_IN_MAP = (BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS)
+
+# Fields that hold one number, and the MapSpec attribute that takes it.
+_NUMBERS = {
+    "type": "map_type",
+    "max_entries": "max_entries",
+    "map_flags": "map_flags",
+    "numa_node": "numa_node",
+    "key_size": "key_size",
+    "value_size": "value_size",
+    "pinning": "pinning",
+}
+
+
+def user_maps(image: ElfImage, btf: Btf | None) -> Iterator[MapSpec]:
+    """Read the map definitions of section `.maps`, in the order of BTF.
+
+    Raises:
+        BtfError: no BTF, or BTF without the section's variables.
+        FormatError: a definition that libbpf refuses too; names the map and the field.
+    """
+    section = image.section(MAPS_SECTION)
+    if section is None:
+        return
+    if btf is None:
+        raise BtfError(
+            "maps are defined by BTF, and the object has none: compile with clang -g",
+            section=MAPS_SECTION,
+        )
+    ids = [i for i in btf.find(MAPS_SECTION) if isinstance(btf.type(i), Datasec)]
+    if not ids:
+        raise BtfError("BTF has no DATASEC for the section", section=MAPS_SECTION)
+    datasec = btf.type(ids[0])
+    assert isinstance(datasec, Datasec)
+    initialised = [reloc.offset for reloc in image.relocations(section.index)]
+    for place in datasec.vars:
+        var = btf.type(place.type)
+        if not isinstance(var, Var) or not var.name:
+            raise BtfError(f"type {place.type} is no named variable", section=MAPS_SECTION)
+        if place.offset + place.size > section.size:
+            raise _bad(var.name, "its variable ends outside the section")
+        if var.linkage != _BTF_VAR_GLOBAL_ALLOCATED:
+            raise _bad(var.name, "a map must be a global variable, neither static nor extern")
+        definition = btf.type(btf.resolve(var.type))
+        if not isinstance(definition, Struct):
+            raise _bad(var.name, "its type is no struct")
+        if definition.size > place.size:
+            raise _bad(var.name, "its type is larger than its variable")
+        spec = MapSpec(
+            var.name,
+            0,
+            section=MAPS_SECTION,
+            section_index=section.index,
+            section_offset=place.offset,
+        )
+        _read_definition(btf, definition, spec)
+        if any(place.offset <= o < place.offset + place.size for o in initialised):
+            spec.unsupported = spec.unsupported or "initial values of a map"
+        yield spec
+
+
+def _read_definition(btf: Btf, definition: Struct, spec: MapSpec) -> None:
+    for index, member in enumerate(definition.members):
+        field = member.name
+        if field in _NUMBERS:
+            attribute = _NUMBERS[field]
+            number = _number(btf, member, spec.name)
+            if field.endswith("_size"):
+                _set_size(spec, attribute, number)
+            else:
+                setattr(spec, attribute, number)
+        elif field in ("key", "value"):
+            pointer = btf.type(member.type)
+            if not isinstance(pointer, Ptr):
+                raise _bad(spec.name, f"{field} is not given by __type()")
+            _set_size(spec, f"{field}_size", btf.size_of(pointer.type))
+            setattr(spec, f"{field}_type_id", pointer.type)
+        elif field == "map_extra":
+            spec.map_extra = _long_number(btf, member, spec.name)
+        elif field == "values":
+            if index != len(definition.members) - 1:
+                raise _bad(spec.name, "values must be the last field")
+            _read_values(btf, member, spec)
+        else:
+            raise _bad(spec.name, f"unknown field {field!r}")
+    if spec.map_type == 0:
+        raise _bad(spec.name, "it has no type")
+    if spec.pinning not in (LIBBPF_PIN_NONE, LIBBPF_PIN_BY_NAME):
+        raise _bad(spec.name, f"pinning is {spec.pinning}, neither none nor by name")
+    if spec.pinning:
+        spec.unsupported = "pinning by name"
+    elif spec.map_type in _MAP_IN_MAP:
+        spec.unsupported = "maps of maps"
+    elif spec.map_type == BPF_MAP_TYPE_ARENA:
+        spec.unsupported = "arena maps"
+
+
+def _read_values(btf: Btf, member: Member, spec: MapSpec) -> None:
+    """Check `__array(values, …)`: the inner map's definition, or a program array's prototype."""
+    in_map = spec.map_type in _MAP_IN_MAP
+    if not in_map and spec.map_type != BPF_MAP_TYPE_PROG_ARRAY:
+        raise _bad(spec.name, "values is for maps of maps and program arrays only")
+    _set_size(spec, "value_size", 4)
+    array = btf.type(member.type)
+    if not isinstance(array, Array) or array.nelems:
+        raise _bad(spec.name, "values is not given by __array()")
+    pointer = btf.type(btf.resolve(array.type))
+    inner = btf.type(btf.resolve(pointer.type)) if isinstance(pointer, Ptr) else None
+    if not isinstance(inner, Struct if in_map else FuncProto):
+        what = "an inner map's struct" if in_map else "a program's prototype"
+        raise _bad(spec.name, f"values does not point to {what}")
+
+
+def _set_size(spec: MapSpec, attribute: str, size: int) -> None:
+    old = getattr(spec, attribute)
+    if old and old != size:
+        what = attribute.replace("_", " ")
+        raise _bad(spec.name, f"conflicting {what}: {old} and {size} bytes")
+    setattr(spec, attribute, size)
+
+
+def _number(btf: Btf, member: Member, map_name: str) -> int:
+    pointer = btf.type(btf.resolve(member.type))
+    array = btf.type(pointer.type) if isinstance(pointer, Ptr) else None
+    if not isinstance(array, Array):
+        raise _bad(map_name, f"{member.name} is not given by __uint()")
+    return array.nelems
+
+
+def _long_number(btf: Btf, member: Member, map_name: str) -> int:
+    carrier = btf.type(btf.resolve(member.type))
+    if isinstance(carrier, Ptr):
+        return _number(btf, member, map_name)
+    if not isinstance(carrier, (Enum, Enum64)) or len(carrier.values) != 1:
+        raise _bad(map_name, f"{member.name} is given by neither __ulong() nor __uint()")
+    return carrier.values[0].value & (1 << 64) - 1
+
+
+def _bad(map_name: str, what: str) -> FormatError:
+    return FormatError(f"map {map_name!r}: {what}", section=MAPS_SECTION)

@@ -1,0 +1,194 @@
+"""A loaded object: its maps, programs and global data in the kernel."""
+
+from __future__ import annotations
+
+from sys import byteorder
+
+from errno import EINVAL
+from .errors import ClosedError, ElfError, NotSupportedError, SyscallError
+from .load import attach_btf_id, create_map, fill_data, load_btf, load_program
+from .map import open_map
+from .program import Program
+from .relocate import Relocator
+from .sys import bpf
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mmap import mmap
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .map import Map
+    from .spec import ObjectSpec
+    from .sys.fd import Fd
+
+__all__ = ["Object"]
+
+
+class Object:
+    """Everything that a load made in the kernel; closes together.
+
+    Attributes:
+        name: libbpf's object name.
+        maps: by name, data sections included; without those that `autocreate` left out.
+        programs: by name, without those that `autoload` left out.
+        data: the bytes of global data sections, by section name, shared with the kernel; sections
+            without a visible variable are not among them. Read-only where they hold constants.
+    """
+
+    __slots__ = ("_btf", "_closed", "data", "maps", "name", "programs")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.maps: dict[str, Map] = {}
+        self.programs: dict[str, Program] = {}
+        self.data: dict[str, mmap] = {}
+        self._btf: Fd | None = None
+        self._closed = False
+
+    @classmethod
+    def load(cls, spec: ObjectSpec, *, log_level: int = 0) -> Self:
+        """Create an object's maps and load its programs: all of them or nothing.
+
+        The spec is only read, and can be loaded again.
+
+        Args:
+            log_level: `BPF_LOG_LEVEL*` bits for every program, on top of its own `log_level`.
+
+        Raises:
+            NotSupportedError: the object needs something that this version or this kernel lacks.
+            RelocationError: a reference that leads nowhere.
+            VerifierError: the kernel refused a program; has the whole log.
+            SyscallError: another step failed; names it, and the object concerned.
+        """
+        _check(spec)
+        # What the file alone can get wrong shows before there is anything to undo.
+        relocator = Relocator(spec)
+        linked = [relocator.link(p) for p in spec.programs.values() if p.autoload]
+        targets = [attach_btf_id(each.spec) for each in linked]
+        loaded = cls(spec.name)
+        try:
+            if spec.btf is not None:
+                loaded._btf = load_btf(spec.btf, spec.name)
+            fds = loaded._make_maps(spec)
+            names = list(spec.maps)
+            for each, target in zip(linked, targets):
+                program = each.spec
+                fd, log = load_program(
+                    each,
+                    each.fill_in(fds, names),
+                    spec,
+                    loaded._btf,
+                    target,
+                    program.log_level | log_level,
+                )
+                live = (program.binding or Program)(fd, program)
+                live.log = log
+                loaded.programs[program.name] = live
+                loaded._bind_constants(spec, live)
+        except BaseException:
+            loaded.close()
+            raise
+        return loaded
+
+    def _make_maps(self, spec: ObjectSpec) -> dict[str, int]:
+        fds = {}
+        for name, map_spec in spec.maps.items():
+            if not map_spec.autocreate:
+                continue
+            fd = create_map(map_spec, self._btf)
+            self.maps[name] = open_map(fd, map_spec)
+            fds[name] = fd.fileno()
+            if map_spec.is_data:
+                data = fill_data(map_spec, fd)
+                if data is not None:
+                    self.data[name] = data
+        return fds
+
+    def _bind_constants(self, spec: ObjectSpec, program: Program) -> None:
+        # So that dumps of the program can find all constants, also those that it does not use; as
+        # libbpf does, and like there a kernel that cannot (before v5.10) is none the worse.
+        for name, live in self.maps.items():
+            if spec.maps[name].is_rodata:
+                try:
+                    bpf.prog_bind_map(prog_fd=program.fileno(), map_fd=live.fileno())
+                except SyscallError as error:
+                    if error.errno != EINVAL:
+                        raise
+
+    @property
+    def btf_fd(self) -> int:
+        """The descriptor of the object's BTF in the kernel, -1 if it has none there.
+
+        Raises:
+            ClosedError: the object is closed.
+        """
+        if self._closed:
+            raise ClosedError(f"object {self.name!r} is closed")
+        return -1 if self._btf is None else self._btf.fileno()
+
+    def close(self) -> None:
+        """Detach, unload and close everything; do nothing if that is done already.
+
+        What is pinned stays in the kernel.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            for program in self.programs.values():
+                program.close()
+        finally:
+            for data in self.data.values():
+                try:
+                    data.close()
+                except BufferError:
+                    # Someone still has a view of the memory; it is unmapped with the last one.
+                    pass
+            self.data.clear()
+            for live in self.maps.values():
+                live.close()
+            if self._btf is not None:
+                self._btf.close()
+
+    def __enter__(self) -> Self:
+        if self._closed:
+            raise ClosedError(f"object {self.name!r} is closed")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self.maps)} maps, {len(self.programs)}
+        programs" return f"<{type(self).__name__} {self.name!r}: {state}>"
+
+
+def _check(spec: ObjectSpec) -> None:
+    """Refuse what this version cannot load, and what no kernel could."""
+    if (spec.byte_order == "<") != (byteorder == "little"):
+        order = "big" if spec.byte_order == ">" else "little"
+        raise NotSupportedError(
+            f"loading object {spec.name!r}, which is {order}-endian, on this machine",
+            "compile with clang -target bpf, which takes the machine's byte order",
+        )
+    for section in spec.unsupported:
+        raise NotSupportedError(f"section {section!r} of object {spec.name!r}")
+    for extern in spec.externs.values():
+        raise NotSupportedError(f"extern {extern.name!r} of {extern.section}")
+    for map_spec in spec.maps.values():
+        if map_spec.autocreate and map_spec.unsupported:
+            raise NotSupportedError(f"map {map_spec.name!r}: {map_spec.unsupported}")
+    for program in spec.programs.values():
+        if program.autoload and program.prog_type == 0:
+            raise ElfError(
+                f"program {program.name!r}: its section's name says no program type; correct"
+                " SEC(), or set type before load",
+                section=program.section,
+            )

@@ -1,0 +1,358 @@
+"""Make a loadable program of a function: append what it calls, and fill in maps and globals.
+
+Two steps, so that every error of the file shows before anything is made in the kernel:
+`Relocator.link` needs only the spec; `LinkedProgram.fill_in` puts in the map descriptors.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from .elf.image import SHN_LORESERVE, SHN_UNDEF, STB_GLOBAL, STB_WEAK, STT_FUNC, STT_SECTION
+from .errors import NotSupportedError, RelocationError
+from .loader.maps import MAPS_SECTION
+from .loader.programs import TEXT_SECTION
+from .uapi.const import (
+    BPF_PSEUDO_CALL,
+    BPF_PSEUDO_FUNC,
+    BPF_PSEUDO_MAP_FD,
+    BPF_PSEUDO_MAP_VALUE,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    from .btf.ext import BtfExt, InfoTable
+    from .elf.image import Symbol
+    from .spec import ObjectSpec, ProgramSpec
+
+__all__ = ["LinkedProgram", "Relocator", "poisoned_map"]
+
+_INSN_SIZE = 8
+_CALL = 0x85  # BPF_JMP | BPF_CALL
+_LDIMM64 = 0x18  # BPF_LD | BPF_IMM | BPF_DW, two slots
+
+#: A reference to a map that was not created becomes a call of helper 2001000000 + the map's index,
+#: as libbpf writes it: the verifier refuses it only where the program can reach it.
+_POISON_BASE = 2_001_000_000
+
+# What a relocated instruction refers to.
+_TO_CALL = 0
+_TO_FUNCTION = 1
+_TO_MAP = 2
+_TO_DATA = 3
+
+
+class LinkedProgram:
+    """A program with all its subprograms, ready but for the map descriptors.
+
+    Attributes:
+        spec: the entry program.
+        code: instructions, 8 bytes each.
+        func_info, line_info: records as `BPF_PROG_LOAD` takes them, one after the other.
+        func_info_size, line_info_size: bytes per record, 0 if there are none.
+        map_uses: `(instruction, map name, whether its value is addressed)`.
+    """
+
+    __slots__ = (
+        "code",
+        "func_info",
+        "func_info_size",
+        "line_info",
+        "line_info_size",
+        "map_uses",
+        "spec",
+    )
+
+    def __init__(self, spec: ProgramSpec) -> None:
+        self.spec = spec
+        self.code = bytearray()
+        self.func_info = b""
+        self.func_info_size = 0
+        self.line_info = b""
+        self.line_info_size = 0
+        self.map_uses: list[tuple[int, str, bool]] = []
+
+    def fill_in(self, fds: Mapping[str, int], map_names: list[str]) -> bytes:
+        """Return the code with map descriptors in it.
+
+        Args:
+            fds: descriptor by map name; what is missing was not created.
+            map_names: all maps of the object in order; says which number a missing one is called
+                by.
+        """
+        code = bytearray(self.code)
+        order = self.spec.byte_order
+        for insn, name, addresses_value in self.map_uses:
+            at = insn * _INSN_SIZE
+            fd = fds.get(name)
+            if fd is None:
+                call = struct.pack(
+                    order + "BBhi", _CALL, 0, 0, _POISON_BASE + map_names.index(name)
+                )
+                code[at : at + 2 * _INSN_SIZE] = call * 2
+                continue
+            kind = BPF_PSEUDO_MAP_VALUE if addresses_value else BPF_PSEUDO_MAP_FD
+            _set_source(code, at, kind, order)
+            struct.pack_into(order + "i", code, at + 4, fd)
+        return bytes(code)
+
+
+class Relocator:
+    """Link the programs of one object.
+
+    What is worked out about a function is kept and shared by all programs that contain it.
+
+    Raises:
+        RelocationError: from `link`, for a reference that leads nowhere; names function,
+            instruction and symbol.
+        NotSupportedError: from `link`, for references this version cannot resolve.
+    """
+
+    __slots__ = ("_calls", "_data_at", "_map_at", "_spec", "_targets", "_text", "_text_index")
+
+    def __init__(self, spec: ObjectSpec) -> None:
+        self._spec = spec
+        self._text = {function.insn_offset: function for function in spec.subprograms}
+        text = spec.image.section(TEXT_SECTION)
+        self._text_index = -1 if text is None else text.index
+        self._map_at: dict[tuple[int, int], str] = {}
+        self._data_at: dict[int, str] = {}
+        for name, map_spec in spec.maps.items():
+            if map_spec.is_data:
+                self._data_at[map_spec.section_index] = name
+            else:
+                self._map_at[map_spec.section_index, map_spec.section_offset] = name
+        self._targets: dict[ProgramSpec, dict[int, tuple[int, str, int]]] = {}
+        self._calls: dict[ProgramSpec, list[tuple[int, ProgramSpec]]] = {}
+
+    def link(self, program: ProgramSpec) -> LinkedProgram:
+        """Append every subprogram that the program reaches, once, and turn the calls to them.
+
+        The order is libbpf's: a subprogram goes to the end where its first call is met, then its
+        own calls are followed before those behind it.
+        """
+        linked = LinkedProgram(program)
+        code = linked.code
+        code += program.code
+        base = {program: 0}  # function -> its first instruction; in the order of appending
+        stack = [iter(self._calls_of(program))]
+        while stack:
+            for _, callee in stack[-1]:
+                if callee not in base:
+                    base[callee] = len(code) // _INSN_SIZE
+                    code += callee.code
+                    stack.append(iter(self._calls_of(callee)))
+                    break
+            else:
+                stack.pop()
+        order = program.byte_order
+        for function, first in base.items():
+            targets = self._targets_of(function)
+            for insn, callee in self._calls_of(function):
+                at = (first + insn) * _INSN_SIZE
+                struct.pack_into(order + "i", code, at + 4, base[callee] - (first + insn) - 1)
+                if code[at] == _LDIMM64:
+                    _set_source(code, at, BPF_PSEUDO_FUNC, order)
+            for insn, (kind, name, offset) in targets.items():
+                if kind == _TO_DATA:
+                    at = (first + insn) * _INSN_SIZE
+                    (addend,) = struct.unpack_from(order + "I", code, at + 4)
+                    struct.pack_into(order + "I", code, at + 12, (addend + offset) & 0xFFFFFFFF)
+                if kind in (_TO_DATA, _TO_MAP):
+                    linked.map_uses.append((first + insn, name, kind == _TO_DATA))
+        ext = self._spec.btf_ext
+        if ext is not None:
+            self._refuse_core(base, ext)
+            linked.func_info_size = ext.func_info.known_size
+            linked.func_info = self._infos(ext.func_info, "function", base)
+            linked.line_info_size = ext.line_info.known_size
+            linked.line_info = self._infos(ext.line_info, "line", base)
+        return linked
+
+    # --- calls
+
+    def _calls_of(self, function: ProgramSpec) -> list[tuple[int, ProgramSpec]]:
+        """Find the instructions that call a function or take its address, and the function."""
+        calls = self._calls.get(function)
+        if calls is None:
+            calls = self._calls[function] = list(self._find_calls(function))
+        return calls
+
+    def _find_calls(self, function: ProgramSpec) -> Iterator[tuple[int, ProgramSpec]]:
+        targets = self._targets_of(function)
+        code, order = function.code, function.byte_order
+        for insn in _local_calls(code, order, targets):
+            (imm,) = struct.unpack_from(order + "i", code, insn * _INSN_SIZE + 4)
+            target = targets.get(insn)
+            if target is None:
+                # Within one section the compiler resolves a call itself.
+                if not function.is_subprogram:
+                    raise _bad(
+                        function, insn, "calls a function of the same section, which is not .text"
+                    )
+                callee_at = function.insn_offset + insn + imm + 1
+            elif target[0] == _TO_CALL:
+                # A global function: imm is -1 and the symbol says where. A static one: the symbol
+                # is the section's, imm says where.
+                callee_at = target[2] // _INSN_SIZE + imm + 1
+            else:
+                callee_at = (target[2] + imm) // _INSN_SIZE
+            callee = self._text.get(callee_at)
+            if callee is None:
+                raise _bad(
+                    function, insn, f"no function begins at instruction {callee_at} of .text"
+                )
+            yield insn, callee
+
+    # --- relocations
+
+    def _targets_of(self, function: ProgramSpec) -> dict[int, tuple[int, str, int]]:
+        """Resolve relocations: instruction -> (kind, map name or "", offset in bytes)."""
+        targets = self._targets.get(function)
+        if targets is None:
+            targets = {}
+            for reloc in function.relocs:
+                symbol = self._spec.image.symbols[reloc.symbol]
+                targets[reloc.insn] = self._target(function, reloc.insn, symbol)
+            self._targets[function] = targets
+        return targets
+
+    def _target(self, function: ProgramSpec, insn: int, symbol: Symbol) -> tuple[int, str, int]:
+        code, at = function.code, insn * _INSN_SIZE
+        name = self._symbol_name(symbol)
+        opcode = code[at]
+        is_call = opcode == _CALL
+        if not is_call and (opcode != _LDIMM64 or at + 2 * _INSN_SIZE > len(code)):
+            raise _bad(
+                function, insn, f"a relocation by {name!r}, but no call and no 64-bit load there"
+            )
+        if symbol.shndx == SHN_UNDEF:
+            if symbol.name in self._spec.externs:
+                where = self._spec.externs[symbol.name].section
+                raise NotSupportedError(
+                    f"extern {symbol.name!r} of {where}", f"function {function.name!r} uses it"
+                )
+            raise _bad(function, insn, f"symbol {name!r} is not defined")
+        if is_call:
+            if _source(code, at, function.byte_order) != BPF_PSEUDO_CALL:
+                raise _bad(function, insn, f"a call relocated by {name!r} calls no function")
+            if symbol.shndx != self._text_index:
+                where = self._section_name(symbol)
+                raise _bad(
+                    function,
+                    insn,
+                    f"calls {name!r} of section {where!r}: only .text has subprograms",
+                )
+            return _TO_CALL, "", symbol.value
+        if symbol.shndx >= SHN_LORESERVE:
+            raise _bad(function, insn, f"{name!r} has no section; is the global initialised?")
+        if symbol.shndx == self._text_index and (
+            symbol.type == STT_SECTION
+            or (symbol.type == STT_FUNC and symbol.bind in (STB_GLOBAL, STB_WEAK))
+        ):
+            return _TO_FUNCTION, "", symbol.value
+        data = self._data_at.get(symbol.shndx)
+        if data is not None:
+            return _TO_DATA, data, symbol.value
+        map_name = self._map_at.get((symbol.shndx, symbol.value))
+        if map_name is not None:
+            return _TO_MAP, map_name, 0
+        where = self._section_name(symbol)
+        if where in self._spec.unsupported:
+            raise NotSupportedError(f"section {where!r}", f"function {function.name!r} uses it")
+        if where == MAPS_SECTION:
+            raise _bad(
+                function, insn, f"{name!r}: no map begins at offset {symbol.value:#x} of .maps"
+            )
+        raise _bad(function, insn, f"{name!r} of section {where!r} is neither map nor global data")
+
+    def _section_name(self, symbol: Symbol) -> str:
+        sections = self._spec.image.sections
+        return sections[symbol.shndx].name if symbol.shndx < len(sections) else "?"
+
+    def _symbol_name(self, symbol: Symbol) -> str:
+        return symbol.name or self._section_name(symbol)
+
+    # --- .BTF.ext
+
+    def _refuse_core(self, functions: Iterable[ProgramSpec], ext: BtfExt) -> None:
+        for function in functions:
+            first = function.insn_offset * _INSN_SIZE
+            for record in ext.core_relos.records(self._elf_section(function)):
+                if first <= record.insn_off < first + len(function.code):
+                    raise NotSupportedError(
+                        "CO-RE relocations",
+                        f"function {function.name!r} reads kernel types, instruction"
+                        f" {(record.insn_off - first) // _INSN_SIZE}",
+                    )
+
+    def _infos(self, table: InfoTable[Any], what: str, base: dict[ProgramSpec, int]) -> bytes:
+        """Collect the records of all functions of a program, one function after the other.
+
+        The kernel wants them of all functions or of none.
+        """
+        parts: list[bytes] = []
+        for function, first in base.items():
+            part = table.for_program(
+                self._elf_section(function),
+                function.insn_offset * _INSN_SIZE,
+                len(function.code),
+                first,
+            )
+            if not part:
+                if parts:
+                    raise RelocationError(
+                        f".BTF.ext has no {what} info of function {function.name!r}"
+                    )
+                break
+            parts.append(part)
+        return b"".join(parts)
+
+    def _elf_section(self, function: ProgramSpec) -> str:
+        return self._spec.image.sections[function.section_index].name
+
+
+def poisoned_map(log: str, map_names: list[str]) -> str | None:
+    """Find in a verifier log which map that was not created a program wants to use."""
+    marker = f"unknown#{_POISON_BASE // 1_000_000}"
+    at = log.rfind(marker)
+    if at < 0:
+        return None
+    digits = log[at + len("unknown#") :].split(maxsplit=1)[0]
+    index = int(digits) - _POISON_BASE if digits.isdigit() else -1
+    return map_names[index] if 0 <= index < len(map_names) else None
+
+
+def _local_calls(code: bytes, order: str, targets: Mapping[int, tuple[int, str, int]]) -> list[int]:
+    """List the instructions that lead to another function, in order."""
+    opcodes = code[::_INSN_SIZE]
+    found = []
+    insn = opcodes.find(_CALL)
+    while insn >= 0:
+        if _source(code, insn * _INSN_SIZE, order) == BPF_PSEUDO_CALL:
+            found.append(insn)
+        insn = opcodes.find(_CALL, insn + 1)
+    addresses = [insn for insn, target in targets.items() if target[0] == _TO_FUNCTION]
+    return sorted(found + addresses) if addresses else found
+
+
+# struct bpf_insn has dst_reg and src_reg as bitfields: which half of byte 1 is which, the byte
+# order says.
+
+
+def _source(code: bytes | bytearray, at: int, order: str) -> int:
+    return code[at + 1] >> 4 if order == "<" else code[at + 1] & 15
+
+
+def _set_source(code: bytearray, at: int, source: int, order: str) -> None:
+    if order == "<":
+        code[at + 1] = code[at + 1] & 15 | source << 4
+    else:
+        code[at + 1] = code[at + 1] & 0xF0 | source
+
+
+def _bad(function: ProgramSpec, insn: int, what: str) -> RelocationError:
+    return RelocationError(f"function {function.name!r}, instruction {insn}: {what}")

@@ -1,0 +1,127 @@
+"""The system's libbpf by ctypes, as an oracle: what it makes of an object is what we should.
+
+Only tests use it. Needs libbpf 1.0 or newer.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.support.requirements import require
+
+_INTS = {
+    "bpf_object__load": ctypes.c_int,
+    "bpf_object__btf_fd": ctypes.c_int,
+    "bpf_program__fd": ctypes.c_int,
+    "bpf_program__type": ctypes.c_int,
+    "bpf_program__expected_attach_type": ctypes.c_int,
+    "bpf_program__autoload": ctypes.c_bool,
+    "bpf_program__flags": ctypes.c_uint32,
+    "bpf_program__insn_cnt": ctypes.c_size_t,
+    "bpf_map__fd": ctypes.c_int,
+    "bpf_map__type": ctypes.c_int,
+    "bpf_map__key_size": ctypes.c_uint32,
+    "bpf_map__value_size": ctypes.c_uint32,
+    "bpf_map__max_entries": ctypes.c_uint32,
+    "bpf_map__map_flags": ctypes.c_uint32,
+    "bpf_map__map_extra": ctypes.c_uint64,
+    "bpf_map__numa_node": ctypes.c_uint32,
+    "bpf_map__btf_key_type_id": ctypes.c_uint32,
+    "bpf_map__btf_value_type_id": ctypes.c_uint32,
+}
+_STRINGS = ("bpf_program__name", "bpf_program__section_name", "bpf_map__name", "bpf_object__name")
+_POINTERS = (
+    "bpf_object__open_file",
+    "bpf_object__next_program",
+    "bpf_object__next_map",
+    "bpf_program__insns",
+)
+
+
+@functools.cache
+def _library() -> Any:
+    require("libbpf")
+    library = ctypes.CDLL(ctypes.util.find_library("bpf"), use_errno=True)
+    for name, restype in _INTS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = restype, [ctypes.c_void_p]
+    for name in _STRINGS:
+        function = getattr(library, name)
+        function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
+    for name in _POINTERS:
+        function = getattr(library, name)
+        function.restype = ctypes.c_void_p
+        count = 1 if name == "bpf_program__insns" else 2
+        function.argtypes = [ctypes.c_void_p] * count
+    library.bpf_object__open_file.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    library.bpf_object__close.restype = None
+    library.bpf_object__close.argtypes = [ctypes.c_void_p]
+    library.libbpf_set_print.argtypes = [ctypes.c_void_p]
+    library.libbpf_set_print(None)  # what goes wrong, the tests say
+    return library
+
+
+class _Handle:
+    """Properties of one opaque C object: `handle.fd` is `PREFIX__fd(pointer)`."""
+
+    def __init__(self, prefix: str, pointer: int) -> None:
+        self._prefix = prefix
+        self.pointer = pointer
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(_library(), f"{self._prefix}__{name}")(self.pointer)
+        return value.decode() if isinstance(value, bytes) else value
+
+    def instructions(self) -> bytes:
+        """The instructions of a program as libbpf has them now: relocated once it is loaded."""
+        return ctypes.string_at(self.insns, self.insn_cnt * 8)
+
+
+class LibbpfObject:
+    """An object opened by libbpf; closed as a context manager.
+
+    Raises:
+        OSError: libbpf refuses the file, or load fails.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.pointer = _library().bpf_object__open_file(os.fsencode(path), None)
+        if not self.pointer:
+            raise OSError(ctypes.get_errno(), f"libbpf cannot open {path}")
+
+    def load(self) -> LibbpfObject:
+        error = _library().bpf_object__load(self.pointer)
+        if error:
+            raise OSError(-error, "libbpf cannot load the object")
+        return self
+
+    def programs(self) -> list[_Handle]:
+        return list(self._walk("bpf_object__next_program", "bpf_program"))
+
+    def maps(self) -> list[_Handle]:
+        return list(self._walk("bpf_object__next_map", "bpf_map"))
+
+    def _walk(self, function: str, prefix: str) -> Iterator[_Handle]:
+        pointer = None
+        while pointer := getattr(_library(), function)(self.pointer, pointer):
+            yield _Handle(prefix, pointer)
+
+    def __enter__(self) -> LibbpfObject:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pointer, self.pointer = self.pointer, None
+        if pointer:
+            _library().bpf_object__close(pointer)

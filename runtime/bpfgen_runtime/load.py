@@ -79,7 +79,7 @@ def load_btf(btf: Btf, name: str) -> Fd | None:
         try:
             return bpf.btf_load(btf=data, btf_log_level=1, btf_log_buf=log, what=what)
         except SyscallError as again:
-            reason = VerifierError(again.errno, again.command, what, _text(log))
+            reason = VerifierError(again.errno or 0, again.command, what, _text(log))
         warnings.warn(f"{reason}\nGoing on without BTF", RuntimeWarning, stacklevel=4)
         return None
 
@@ -169,7 +169,7 @@ def ring_size(wanted: int) -> int:
 
 
 def fill_data(spec: MapSpec, fd: Fd) -> mmap | None:
-    """Write a data section's initial contents; freeze it if it is of constants; map it if it can be.
+    """Write a data section's contents; freeze it if they are constants; map it if it can be.
 
     Freezing comes before the programs so that the verifier knows the values and prunes with them.
 
@@ -273,7 +273,7 @@ def load_program(
     missing = poisoned_map(text, list(spec.maps))
     if missing is not None:
         hint = f"The program uses map {missing!r}, which was not created: its autocreate is False"
-    raise VerifierError(refusal.errno, refusal.command, what, text, hint) from refusal
+    raise VerifierError(refusal.errno or 0, refusal.command, what, text, hint) from refusal
 
 
 def _text(log: bytearray) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from errno import EINVAL
 from sys import byteorder
 
-from errno import EINVAL
 from .errors import ClosedError, ElfError, NotSupportedError, SyscallError
 from .load import attach_btf_id, create_map, fill_data, load_btf, load_program
 from .map import open_map
@@ -73,7 +73,7 @@ class Object:
                 loaded._btf = load_btf(spec.btf, spec.name)
             fds = loaded._make_maps(spec)
             names = list(spec.maps)
-            for each, target in zip(linked, targets):
+            for each, target in zip(linked, targets, strict=True):
                 program = each.spec
                 fd, log = load_program(
                     each,
@@ -166,8 +166,10 @@ class Object:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{len(self.maps)} maps, {len(self.programs)}
-        programs" return f"<{type(self).__name__} {self.name!r}: {state}>"
+        state = (
+            "closed" if self._closed else f"{len(self.maps)} maps, {len(self.programs)} programs"
+        )
+        return f"<{type(self).__name__} {self.name!r}: {state}>"
 
 
 def _check(spec: ObjectSpec) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .uapi.attr_more import ProgInfo
     from .uapi.enums import AttachType, ProgType
 
+    ExceptionType = type[BaseException]  # `type` is a property of the class below
+
 __all__ = ["Program", "TestRunResult"]
 
 # Program types whose test run gives no context back; the kernel answers EINVAL to the wish for one.
@@ -299,7 +301,7 @@ class Program:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        kind: ExceptionType | None,
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:

@@ -1,4 +1,4 @@
-"""The same object through libbpf and through us: the kernel ends up with the same maps and programs."""
+"""The same object through libbpf and through us: the kernel has the same maps and programs."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_load_gives_the_kernel_the_same(both: tuple[LibbpfObject, ObjectSpec]) -
     theirs.load()
     with Object.load(spec) as ours:
         our_maps = {name: live.fileno() for name, live in ours.maps.items()}
-        their_maps = dict(zip(spec.maps, (m.fd for m in theirs.maps())))
+        their_maps = dict(zip(spec.maps, (m.fd for m in theirs.maps()), strict=True))
         assert {n: map_view(fd) for n, fd in our_maps.items()} == {
             n: map_view(fd) for n, fd in their_maps.items()
         }

@@ -1,4 +1,4 @@
-"""What the kernel says of a program or map, as values that two loads of one object can be compared by."""
+"""What the kernel says of a program or map, as values that two loads can be compared by."""
 
 from __future__ import annotations
 

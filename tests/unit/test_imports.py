@@ -16,8 +16,8 @@ SOURCES = {RUNTIME: ROOT / "runtime" / RUNTIME, "bpfgen": ROOT / "bpfgen"}
 #: Left never imports from right; within one group anything goes.
 LAYERS = (
     ("errors",),
-    ("uapi", "values"),
-    ("sys", "host", "elf", "insn", "sections"),
+    ("abi", "uapi", "values"),
+    ("sys", "host", "elf", "insn", "disasm", "sections"),
     ("btf",),
     ("core", "spec", "loader", "linker"),
     ("features",),
@@ -30,7 +30,7 @@ LAYERS = (
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
 #: Bytes in, values out, the same on every machine.
-PURE = {"errors", "uapi", "values", "elf", "insn", "sections", "btf"}
+PURE = {"errors", "abi", "uapi", "values", "elf", "insn", "disasm", "sections", "btf"}
 PURE |= {"core", "spec", "loader", "linker"}
 IMPURE_MODULES = {f"{RUNTIME}.btf.kernel"}
 

@@ -1,0 +1,355 @@
+"""The frozen view of one object that the templates write out: every decision is made here."""
+
+from __future__ import annotations
+
+import binascii
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bpfgen_runtime import sections
+from bpfgen_runtime.abi import ABI
+from bpfgen_runtime.errors import GenerateError
+from bpfgen_runtime.spec import MapSpec, ObjectSpec, VariableSpec
+from bpfgen_runtime.uapi import const as k
+
+from . import __version__, naming
+from .deflate import deflate
+from .events import Event, event_types
+from .imports import Imports, link_class
+from .pytypes import EnumClass, PyType, Root, StructClass, TypeTable, opaque
+
+__all__ = ["MapMember", "Module", "ProgramMember", "Section", "Variable", "build"]
+
+#: Map types with a class of their own: the class, and whether its annotation names the key.
+_MAP_CLASSES = {
+    k.BPF_MAP_TYPE_HASH: ("HashMap", True),
+    k.BPF_MAP_TYPE_LRU_HASH: ("HashMap", True),
+    k.BPF_MAP_TYPE_PERCPU_HASH: ("PerCpuHashMap", True),
+    k.BPF_MAP_TYPE_LRU_PERCPU_HASH: ("PerCpuHashMap", True),
+    k.BPF_MAP_TYPE_ARRAY: ("ArrayMap", False),
+    k.BPF_MAP_TYPE_PERCPU_ARRAY: ("PerCpuArrayMap", False),
+}
+
+#: Attributes that every skeleton has.
+_SKELETON_ATTRIBUTES = ("links", "maps", "progs")
+
+#: Base classes of every module.
+_BASES = (
+    "EmbeddedObject",
+    "LinkGroup",
+    "MapGroup",
+    "OpenMapGroup",
+    "OpenProgramGroup",
+    "OpenSkeleton",
+    "ProgramGroup",
+    "Skeleton",
+)
+
+_LINE = 76  # base64 characters, as in MIME
+
+
+@dataclass(frozen=True)
+class MapMember:
+    """One map: `class_`, `key`, `value` are expressions, `key` and `value` "None" if untyped."""
+
+    name: str
+    c_name: str
+    class_: str
+    annotation: str
+    key: str
+    value: str
+    comments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ProgramMember:
+    """One program, and the class of its links."""
+
+    name: str
+    c_name: str
+    class_: str
+    link_class: str
+    section: str
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One global variable; `offset` in its section, bytes."""
+
+    name: str
+    c_name: str
+    c_type: str
+    offset: int
+    type: PyType
+
+
+@dataclass(frozen=True)
+class Section:
+    """One global data section with variables.
+
+    Attributes:
+        name: the attribute, e.g. `rodata`.
+        elf_name: e.g. `.rodata`.
+        open_class, live_class: class names; the same unless the section is read-only once loaded.
+        global_, constant: the descriptors' names in these classes; `constant` "" if there are none.
+    """
+
+    name: str
+    elf_name: str
+    open_class: str
+    live_class: str
+    global_: str
+    constant: str
+    variables: tuple[Variable, ...]
+
+
+@dataclass(frozen=True)
+class Module:
+    """All that the template needs.
+
+    Attributes:
+        command: the command line that makes the module again.
+        names: the names by which base classes are imported.
+        own: (open, live) class names of `Skeleton`, `Maps`, `Programs`, `Links`.
+        image: the packed object: lines of base64 of zlib data.
+    """
+
+    file_name: str
+    object_name: str
+    command: str
+    abi: int
+    generator: str
+    byte_order: str
+    builtin_imports: tuple[str, ...]
+    imports: tuple[str, ...]
+    typing_imports: tuple[str, ...]
+    names: Mapping[str, str]
+    public: tuple[str, ...]
+    own: Mapping[str, tuple[str, str]]
+    enums: tuple[EnumClass, ...]
+    structs: tuple[StructClass, ...]
+    maps: tuple[MapMember, ...]
+    programs: tuple[ProgramMember, ...]
+    sections: tuple[Section, ...]
+    sha256: str
+    image: tuple[str, ...]
+
+
+def build(
+    spec: ObjectSpec, *, file_name: str, sha256: str, name: str | None, events: Mapping[str, str]
+) -> Module:
+    """Plan the module of one object.
+
+    Args:
+        file_name: without directories: nothing of where the file lies gets into the text.
+        sha256: of the whole file, hexadecimal.
+        name: what to call the object instead of by its file; None for the file's name.
+        events: map to type, of `--event`.
+
+    Raises:
+        GenerateError: nothing can be generated for the object, or an option does not fit it.
+    """
+    if not spec.programs and not spec.maps:
+        raise GenerateError("the object has no programs and no maps: nothing to make a skeleton of")
+    object_name = naming.object_name(file_name) if name is None else name
+    if not naming.is_identifier(object_name):
+        raise GenerateError(f"name {object_name!r} is no identifier: choose another by --name")
+    if spec.btf is None:
+        raise GenerateError("the object has no BTF, hence no types: compile it with clang -g")
+    return _Builder(spec, object_name, events).module(file_name, sha256, name)
+
+
+class _Builder:
+    def __init__(self, spec: ObjectSpec, object_name: str, events: Mapping[str, str]) -> None:
+        assert spec.btf is not None
+        self.spec = spec
+        self.btf = spec.btf
+        self.object_name = object_name
+        self.class_name = naming.cap_words(object_name)
+        self.asked = events
+        self.maps = {name: m for name, m in spec.maps.items() if not m.is_data}
+        self.events = event_types(self.btf, self.maps, events)
+        self.variables: dict[str, list[VariableSpec]] = {}
+        for variable in spec.variables.values():
+            # Static ones are their file's own affair, and may share a name. As bpftool does.
+            if not variable.is_static:
+                self.variables.setdefault(variable.section, []).append(variable)
+        attributes = naming.Scope(_SKELETON_ATTRIBUTES)
+        self.section_names = {
+            section: attributes.add(naming.section_name(section)) for section in self.variables
+        }
+        self.classes = naming.Scope()
+        self.own = {stem: self._class(stem) for stem in ("", "Maps", "Programs", "Links")}
+        self.section_classes = {
+            section: self._class(naming.cap_words(attribute))
+            for section, attribute in self.section_names.items()
+        }
+        taken = {
+            name for pair in (*self.own.values(), *self.section_classes.values()) for name in pair
+        }
+        self.types = TypeTable(self.btf, spec.byte_order, self._roots(), taken)
+        self.imports = Imports(taken | set(self.types.names.values()))
+
+    def _class(self, stem: str) -> tuple[str, str]:
+        """Name a class of the skeleton: as of before load, and after."""
+        live = self.classes.add(f"{self.class_name}{stem}")
+        return self.classes.add(f"Open{live}"), live
+
+    def _roots(self) -> list[Root]:
+        roots = []
+        for name, spec in self.maps.items():
+            roots += [
+                Root(spec.key_type_id, f"{name}_key"),
+                Root(spec.value_type_id, f"{name}_value"),
+            ]
+            event = self.events.get(name)
+            if event is not None and event.type_id is not None:
+                roots.append(Root(event.type_id, f"{name}_event"))
+        for variables in self.variables.values():
+            roots += [Root(variable.type_id, variable.name) for variable in variables]
+        return [root for root in roots if root.type_id]
+
+    def module(self, file_name: str, sha256: str, name: str | None) -> Module:
+        structs = tuple(self.types.structs(self.imports))
+        enums = tuple(self.types.enums())
+        maps = self._maps()
+        programs = self._programs()
+        sections = tuple(self._section(name) for name in self.variables)
+        base_names = {name: self.imports.name(name) for name in _BASES}
+        if structs:
+            base_names |= {name: self.imports.name(name) for name in ("Struct", "dataclass")}
+        if enums:
+            base_names["CEnum"] = self.imports.name("CEnum")
+        if sections:
+            base_names["DataSection"] = self.imports.name("DataSection")
+        if maps:
+            base_names["MapSpec"] = self.imports.name("MapSpec", {one.name for one in maps})
+        if programs:
+            base_names["ProgramSpec"] = self.imports.name(
+                "ProgramSpec", {one.name for one in programs}
+            )
+        public = [*(e.name for e in enums), *(s.name for s in structs), *self.own[""]]
+        return Module(
+            file_name=file_name,
+            object_name=self.object_name,
+            command=_command(file_name, name, self.asked),
+            abi=ABI,
+            generator=__version__,
+            byte_order=self.spec.byte_order,
+            builtin_imports=tuple(self.imports.builtin_lines()),
+            imports=tuple(self.imports.lines()),
+            typing_imports=tuple(self.imports.typing_lines()),
+            names=base_names,
+            public=tuple(sorted(public)),
+            own={stem or "Skeleton": pair for stem, pair in self.own.items()},
+            enums=enums,
+            structs=structs,
+            maps=maps,
+            programs=programs,
+            sections=sections,
+            sha256=sha256,
+            image=tuple(
+                _lines(binascii.b2a_base64(deflate(self.spec.image.pack()), newline=False))
+            ),
+        )
+
+    def _maps(self) -> tuple[MapMember, ...]:
+        names = naming.Scope.members(self.maps, naming.GROUP_ATTRIBUTES)
+        hidden = frozenset(names.values())
+        return tuple(self._map(names[name], name, spec, hidden) for name, spec in self.maps.items())
+
+    def _map(self, name: str, c_name: str, spec: MapSpec, hidden: frozenset[str]) -> MapMember:
+        def member(class_: str, annotation: str, key: str, value: str, *comments: str) -> MapMember:
+            if spec.unsupported:
+                comments = (*comments, f"{spec.unsupported}: cannot be loaded yet")
+            every = tuple(comment for comment in comments if comment)
+            return MapMember(name, c_name, class_, annotation, key, value, every)
+
+        event = self.events.get(c_name)
+        if event is not None:
+            class_ = self.imports.name("RingBuf", hidden)
+            record = self._event(event, hidden)
+            return member(class_, f"{class_}[{record.annotation}]", "None", record.ctype, event.why)
+        found = _MAP_CLASSES.get(spec.map_type)
+        if found is None:
+            class_ = self.imports.name("Map", hidden)
+            return member(class_, class_, "None", "None", "no typed class for this type of map yet")
+        class_ = self.imports.name(found[0], hidden)
+        value = self._content(spec.value_type_id, spec.value_size, hidden)
+        if not found[1]:
+            index = self.imports.name("u32", hidden)
+            if self.spec.byte_order == ">":
+                index = f"{self.imports.name('be', hidden)}({index})"
+            return member(class_, f"{class_}[{value.annotation}]", index, value.ctype, value.note)
+        key = self._content(spec.key_type_id, spec.key_size, hidden)
+        annotation = f"{class_}[{key.annotation}, {value.annotation}]"
+        return member(class_, annotation, key.ctype, value.ctype, key.note, value.note)
+
+    def _content(self, type_id: int, size: int, hidden: frozenset[str]) -> PyType:
+        """Describe a key or a value, of which the definition may give only the size."""
+        if type_id:
+            return self.types.describe(type_id, self.imports, hidden)
+        note = f"only the size is given: {size} bytes"
+        return opaque(size, note, self.imports, hidden)
+
+    def _event(self, event: Event, hidden: frozenset[str]) -> PyType:
+        if event.type_id is None:
+            as_bytes = self.imports.name("bytes", hidden)
+            return PyType(as_bytes, as_bytes, "None", "None")
+        return self.types.describe(event.type_id, self.imports, hidden)
+
+    def _programs(self) -> tuple[ProgramMember, ...]:
+        names = naming.Scope.members(self.spec.programs, naming.GROUP_ATTRIBUTES)
+        hidden = frozenset(names.values())
+        members = []
+        for c_name, spec in self.spec.programs.items():
+            class_ = sections.program_class(spec.section)
+            members.append(
+                ProgramMember(
+                    names[c_name],
+                    c_name,
+                    self.imports.name(class_, hidden),
+                    self.imports.name(link_class(class_), hidden),
+                    spec.section,
+                )
+            )
+        return tuple(members)
+
+    def _section(self, elf_name: str) -> Section:
+        variables = self.variables[elf_name]
+        names = naming.Scope.members([one.name for one in variables], naming.SECTION_ATTRIBUTES)
+        hidden = frozenset(names.values())
+        open_class, live_class = self.section_classes[elf_name]
+        is_constant = self.spec.maps[elf_name].is_rodata
+        return Section(
+            self.section_names[elf_name],
+            elf_name,
+            open_class if is_constant else live_class,
+            live_class,
+            self.imports.name("Global", hidden),
+            self.imports.name("Constant", hidden) if is_constant else "",
+            tuple(
+                Variable(
+                    names[one.name],
+                    one.name,
+                    self.btf.c_name(one.type_id),
+                    one.offset,
+                    self.types.describe(one.type_id, self.imports, hidden),
+                )
+                for one in variables
+            ),
+        )
+
+
+def _command(file_name: str, name: str | None, events: Mapping[str, str]) -> str:
+    words = ["bpfgen", "skeleton", file_name]
+    if name is not None:
+        words += ["--name", name]
+    for map_name, type_name in sorted(events.items()):
+        words += ["--event", f"{map_name}={type_name}"]
+    return shlex.join(words)
+
+
+def _lines(text: bytes) -> list[str]:
+    return [text[at : at + _LINE].decode("ascii") for at in range(0, len(text), _LINE)]

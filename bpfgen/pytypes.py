@@ -1,0 +1,299 @@
+"""BTF types to Python types: which classes a module defines, and how each use of a type is written.
+
+Two steps, because an expression can be written only when all names are known: `TypeTable` finds the
+structs and enums that are reachable from the roots and names them; then `describe` writes uses of
+types, and `structs` and `enums` the classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from bpfgen_runtime.btf import (
+    Array,
+    Btf,
+    BtfType,
+    Enum,
+    Float,
+    Int,
+    Ptr,
+    Struct,
+    Typedef,
+    Union,
+    is_char,
+)
+from bpfgen_runtime.errors import BtfError
+
+from .imports import Imports
+from .layout import KERNEL_MANAGED, bitfield_width, slots
+from .naming import STRUCT_ATTRIBUTES, Scope, cap_words, enumerator_names
+
+__all__ = ["EnumClass", "Field", "PyType", "Root", "StructClass", "TypeTable"]
+
+_DEPTH = 64  # of struct in struct; BTF that nests deeper points in a circle
+
+
+class Root(NamedTuple):
+    """A type that the module must be able to express, and what to call it if C gives it no name."""
+
+    type_id: int
+    fallback: str
+
+
+@dataclass(frozen=True)
+class PyType:
+    """How one use of a C type is written in Python.
+
+    Attributes:
+        annotation: the type of values read.
+        accepts: the type of values that may be given; wider than `annotation` for text.
+        ctype: the expression of its `CType`.
+        default: the expression of the value that C's `{}` gives.
+        note: why it is opaque bytes, "" if it is not.
+        has_order: whether its bytes depend on the object's byte order, apart from what a struct
+            class knows of its own.
+    """
+
+    annotation: str
+    accepts: str
+    ctype: str
+    default: str
+    note: str = ""
+    has_order: bool = False
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a generated struct class."""
+
+    name: str
+    offset: int
+    type: PyType
+
+
+@dataclass(frozen=True)
+class StructClass:
+    """One struct to be written as a dataclass.
+
+    Attributes:
+        c_name: e.g. `struct exec_event`.
+        notes: comments on members that are no fields.
+        has_init: the constructor accepts more than the fields give back, and needs a signature.
+    """
+
+    name: str
+    c_name: str
+    size: int
+    fields: tuple[Field, ...]
+    notes: tuple[str, ...]
+    has_init: bool
+
+
+@dataclass(frozen=True)
+class EnumClass:
+    """One enum to be written as a CEnum; `members` are (name, value)."""
+
+    name: str
+    c_name: str
+    members: tuple[tuple[str, int], ...]
+
+
+class TypeTable:
+    """The types of one object that its module expresses.
+
+    Args:
+        btf: the object's BTF.
+        byte_order: the object's.
+        roots: what must be expressed: keys, values, events, globals.
+        taken: class names in use by the module.
+    """
+
+    def __init__(self, btf: Btf, byte_order: str, roots: list[Root], taken: Set[str]) -> None:
+        self.btf = btf
+        self.big_endian = byte_order == ">"
+        self._c_names: dict[int, str] = {}
+        raw: dict[int, str] = {}  # id of a struct or enum -> the name to make the class's name of
+        for root in roots:
+            self._collect(root.type_id, root.fallback, raw, _DEPTH)
+        scope = Scope(taken)
+        # BTF's order decides who keeps a name that two want.
+        self.names = {id: scope.add(cap_words(raw[id])) for id in sorted(raw)}
+
+    def _collect(self, type_id: int, fallback: str, raw: dict[int, str], depth: int) -> None:
+        id, kind, typedef = self._strip(type_id)
+        if depth == 0:
+            raise BtfError(f"type {fallback!r} contains itself", section=".BTF")
+        if isinstance(kind, Array):
+            self._collect(kind.type, fallback, raw, depth - 1)
+        elif id in raw or not self._is_class(kind):
+            return
+        else:
+            word = "enum" if isinstance(kind, Enum) else "struct"
+            name = raw[id] = kind.name or typedef or fallback
+            self._c_names[id] = f"{word} {kind.name}" if kind.name else typedef or f"{word} {{...}}"
+            if isinstance(kind, Struct):
+                for member in kind.members:
+                    if member.name and not bitfield_width(self.btf, member):
+                        self._collect(member.type, f"{name}_{member.name}", raw, depth - 1)
+
+    def _strip(self, type_id: int) -> tuple[int, BtfType, str]:
+        """Follow modifiers and typedefs; also give the last typedef's name."""
+        typedef = ""
+        id = type_id
+        target = self.btf.resolve(type_id)
+        while id != target:
+            kind = self.btf.type(id)
+            if isinstance(kind, Typedef):
+                typedef = kind.name
+            id = kind.type  # type: ignore[attr-defined]  # what resolve passes has one
+        return id, self.btf.type(id), typedef
+
+    @staticmethod
+    def _is_class(kind: BtfType) -> bool:
+        if isinstance(kind, Struct):
+            return not isinstance(kind, Union) and kind.name not in KERNEL_MANAGED
+        # An enum without enumerators is only a declaration, and no Python enum.
+        return isinstance(kind, Enum) and bool(kind.values)
+
+    # Uses of types
+
+    def describe(self, type_id: int, imports: Imports, hidden: Set[str] = frozenset()) -> PyType:
+        """Write the use of a type on its own: a map's key or value, a global.
+
+        Args:
+            hidden: names of the members of the class in whose body the use stands.
+        """
+        use = self._describe(type_id, imports, hidden)
+        if not (self.big_endian and use.has_order):
+            return use
+        return replace(use, ctype=f"{imports.name('be', hidden)}({use.ctype})")
+
+    def _describe(self, type_id: int, imports: Imports, hidden: Set[str]) -> PyType:
+        """Write the use of a type inside a struct, whose own byte order holds for its fields."""
+        id, kind, _ = self._strip(type_id)
+        if isinstance(kind, Array):
+            return self._array(kind, imports, hidden)
+        if isinstance(kind, Struct) and self._is_class(kind):
+            name = self.names[id]
+            return PyType(name, name, name, f"{name}()")
+        found = None
+        if isinstance(kind, Int):
+            if kind.is_bool and kind.size == 1:
+                found = "bool", "bool8", "False"
+            else:
+                found = "int", _integer(kind.size, kind.is_signed), "0"
+        elif isinstance(kind, Float):
+            found = "float", {4: "f32", 8: "f64"}.get(kind.size, ""), "0.0"
+        elif isinstance(kind, Ptr):
+            address = imports.name("Address", hidden)
+            accepts, ctype = imports.name("int", hidden), imports.name("pointer", hidden)
+            return PyType(address, accepts, ctype, f"{address}(0)", has_order=True)
+        elif isinstance(kind, Enum):
+            found = "int", _integer(kind.size, kind.signed), "0"
+            if id in self.names and found[1]:
+                name, storage = self.names[id], imports.name(found[1], hidden)
+                ctype = f"{imports.name('enum_of', hidden)}({name}, {storage})"
+                return PyType(name, name, ctype, f"{name}(0)", has_order=kind.size > 1)
+        if found is None or not found[1]:
+            note = f"{self.btf.c_name(type_id)}: opaque for now"
+            return opaque(self.btf.size_of(id), note, imports, hidden)
+        annotation, ctype = imports.name(found[0], hidden), imports.name(found[1], hidden)
+        return PyType(annotation, annotation, ctype, found[2], has_order=ctype[-1] != "8")
+
+    def _array(self, kind: Array, imports: Imports, hidden: Set[str]) -> PyType:
+        element = self.btf.type(self.btf.resolve(kind.type))
+        if is_char(element):
+            text = imports.name("CharArray", hidden)
+            accepts = f"{text} | {imports.name('str', hidden)} | {imports.name('bytes', hidden)}"
+            ctype = f"{imports.name('char_array', hidden)}({kind.nelems})"
+            return PyType(text, accepts, ctype, f"{text}()")
+        if isinstance(element, Int) and element.name == "unsigned char":
+            return _bytes("byte_array", kind.nelems, "", imports, hidden)
+        inner = self._describe(kind.type, imports, hidden)
+        if inner.note:
+            size = self.btf.size_of(kind.type) * kind.nelems
+            return opaque(size, inner.note, imports, hidden)
+        as_tuple = imports.name("tuple", hidden)
+        return PyType(
+            f"{as_tuple}[{inner.annotation}, ...]",
+            f"{as_tuple}[{inner.accepts}, ...]",
+            f"{imports.name('array', hidden)}({inner.ctype}, {kind.nelems})",
+            f"({inner.default},) * {kind.nelems}",
+            has_order=inner.has_order,
+        )
+
+    # Classes
+
+    def enums(self) -> list[EnumClass]:
+        """Give the enums to define, in BTF's order."""
+        found = []
+        for id in sorted(self.names):
+            kind = self.btf.type(id)
+            if isinstance(kind, Enum):
+                names = enumerator_names([one.name for one in kind.values])
+                members = tuple((names[one.name], one.value) for one in kind.values)
+                found.append(EnumClass(self.names[id], self._c_names[id], members))
+        return found
+
+    def structs(self, imports: Imports) -> list[StructClass]:
+        """Give the structs to define: in BTF's order, except that parts come before the whole."""
+        ids = dict.fromkeys(part for id in sorted(self.names) for part in self._parts_first(id))
+        return [self._struct(id, imports) for id in ids]
+
+    def _parts_first(self, id: int) -> Iterator[int]:
+        kind = self.btf.type(id)
+        if isinstance(kind, Struct):
+            for member in kind.members:
+                part, inner, _ = self._strip(member.type)
+                while isinstance(inner, Array):
+                    part, inner, _ = self._strip(inner.type)
+                if part in self.names:
+                    yield from self._parts_first(part)
+            yield id
+
+    def _struct(self, id: int, imports: Imports) -> StructClass:
+        kind = self.btf.type(id)
+        assert isinstance(kind, Struct)
+        every = slots(self.btf, kind)
+        named = [slot.name for slot in every if slot.is_named]
+        attributes = Scope.members(named, STRUCT_ATTRIBUTES | set(self.names.values()))
+        scope = Scope(attributes.values())  # C's names have precedence over made-up ones
+        placed = [
+            (attributes[slot.name] if slot.is_named else scope.add(slot.name), slot)
+            for slot in every
+            if slot.is_field
+        ]
+        hidden = frozenset(name for name, _ in placed)
+        fields = []
+        for name, slot in placed:
+            if slot.type_id is None:
+                use = opaque(slot.size, slot.note, imports, hidden)
+            else:
+                use = self._describe(slot.type_id, imports, hidden)
+            fields.append(Field(name, slot.offset, use))
+        return StructClass(
+            self.names[id],
+            self._c_names[id],
+            kind.size,
+            tuple(fields),
+            tuple(slot.note for slot in every if not slot.is_field),
+            any(field.type.accepts != field.type.annotation for field in fields),
+        )
+
+
+def opaque(size: int, note: str, imports: Imports, hidden: Set[str] = frozenset()) -> PyType:
+    """Write `size` bytes whose meaning is not expressed, and why."""
+    return _bytes("opaque", size, note, imports, hidden)
+
+
+def _bytes(factory: str, size: int, note: str, imports: Imports, hidden: Set[str]) -> PyType:
+    as_bytes = imports.name("bytes", hidden)
+    ctype = f"{imports.name(factory, hidden)}({size})"
+    return PyType(as_bytes, as_bytes, ctype, f"{as_bytes}({size})", note)
+
+
+def _integer(size: int, signed: bool) -> str:
+    """Name the CType of an integer, "" if there is none of that size."""
+    return f"{'i' if signed else 'u'}{size * 8}" if size in (1, 2, 4, 8, 16) else ""

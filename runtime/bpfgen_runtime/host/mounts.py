@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
-from ..errors import NotSupportedError
+from ..errors import NotSupportedError, SyscallError
 
 __all__ = ["is_bpffs", "tracefs", "tracepoint_id"]
 
 _TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 _BPF_FS_MAGIC = 0xCAFE4A11
+_DENIED = "Run as root, or have tracefs mounted with mode=755 or the gid of a group of yours"
 
 _tracefs: str | None = None
 
@@ -19,14 +21,22 @@ def tracefs() -> str:
     """Return the directory of the tracing file system; remembered once found.
 
     Raises:
-        NotSupportedError: it is not mounted, or this process may not see it.
+        NotSupportedError: it is not mounted.
+        SyscallError: EACCES, this process may not look into it.
     """
     global _tracefs
     if _tracefs is None:
         for path in _TRACEFS:
-            if os.path.exists(f"{path}/events"):
-                _tracefs = path
-                break
+            try:
+                os.stat(f"{path}/events")
+            except PermissionError as error:
+                raise SyscallError(
+                    error.errno or 0, "stat", f"look into {path}", _DENIED
+                ) from error
+            except OSError:
+                continue
+            _tracefs = path
+            break
         else:
             raise NotSupportedError(
                 "tracing without a mounted tracefs",
@@ -35,20 +45,34 @@ def tracefs() -> str:
     return _tracefs
 
 
-def tracepoint_id(category: str, name: str) -> int:
+def tracepoint_id(category: str, name: str, *, what: str = "") -> int:
     """Return a tracepoint's number, for `perf_event_attr.config`.
 
+    Args:
+        what: what it is for, for messages.
+
     Raises:
-        NotSupportedError: this kernel has no such tracepoint.
+        NotSupportedError: this kernel has no such tracepoint, or tracefs is not mounted.
+        SyscallError: EACCES, this process may not read it.
     """
     path = f"{tracefs()}/events/{category}/{name}/id"
+    what = what or f"tracepoint {category}/{name}"
     try:
-        with open(path, encoding="ascii") as file:
-            return int(file.read())
+        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
+        known = os.path.isdir(f"{tracefs()}/events/{category}")
         raise NotSupportedError(
-            f"tracepoint {category}:{name}", f"this kernel has none of that name ({path})"
+            what,
+            f"this kernel has no tracepoint {name!r} in category {category!r}"
+            f"{'' if known else ', nor that category'} ({path})",
         ) from error
+    except OSError as error:
+        hint = _DENIED if error.errno in (errno.EACCES, errno.EPERM) else ""
+        raise SyscallError(error.errno or 0, f"open {path}", what, hint) from error
+    try:
+        return int(os.read(number, 32))
+    finally:
+        os.close(number)
 
 
 def is_bpffs(path: str | os.PathLike[str]) -> bool:
@@ -57,7 +81,7 @@ def is_bpffs(path: str | os.PathLike[str]) -> bool:
     # architecture's struct takes.
     buffer = ctypes.create_string_buffer(256)
     if ctypes.CDLL(None, use_errno=True).statfs(os.fsencode(path), buffer) < 0:
-        errno = ctypes.get_errno()
-        raise OSError(errno, os.strerror(errno), os.fspath(path))
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), os.fspath(path))
     kind = ctypes.c_ulong if os.uname().machine != "s390x" else ctypes.c_uint32
     return kind.from_buffer(buffer).value & 0xFFFFFFFF == _BPF_FS_MAGIC

@@ -25,8 +25,8 @@ class Link:
     """Keep a program attached to a hook, from attachment until `destroy`.
 
     The kernel detaches the program when the last reference to the link goes: this object's
-    descriptor, and the file that `pin` made, if any. The program keeps the link too, and destroys it
-    when it is itself closed; so a link that nobody stored stays.
+    descriptor, and the file that `pin` made, if any. The program keeps the link too, and destroys
+    it when it is itself closed; so a link that nobody stored stays.
 
     Kernel: struct bpf_link, since v5.7; before (v4.17) descriptors that attach tracing programs.
 

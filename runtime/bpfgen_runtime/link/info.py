@@ -68,8 +68,8 @@ class TracingInfo(LinkInfo):
 
     Attributes:
         attach_type: how it is attached, e.g. `AttachType.TRACE_RAW_TP`.
-        target_obj_id: the id of the BTF that the target is in (the kernel's own is usually 1), or of
-            the program that is the target.
+        target_obj_id: the id of the BTF that the target is in (the kernel's own is usually 1), or
+            of the program that is the target.
         target_btf_id: the target's type in that BTF; 0 where the kernel does not tell.
     """
 

@@ -117,8 +117,9 @@ class TracepointProgram(Program):
         `PERF_EVENT_IOC_SET_BPF`.
 
         Raises:
-            SyscallError: e.g. ENOENT, there is no such tracepoint, or tracefs is not mounted;
-                EACCES, the program reads beyond the tracepoint's record, or privilege is missing.
+            NotSupportedError: the kernel has no such tracepoint, or tracefs is not mounted.
+            SyscallError: e.g. EACCES, the program reads beyond the record, or privilege
+                is missing.
         """
         return attach(self, category, name)
 
@@ -128,7 +129,7 @@ def attach(program: Program, category: str, name: str) -> TracepointLink:
     number = program.fileno()
     what = f"attach program {program.name!r} to tracepoint {category}/{name}"
     # Opened without `disabled`, so there is nothing to enable.
-    event = perf.open_tracepoint(tracepoint_id(category, name), what=what)
+    event = perf.open_tracepoint(tracepoint_id(category, name, what=what), what=what)
     try:
         fd = _link(number, event, what)
     except BaseException:

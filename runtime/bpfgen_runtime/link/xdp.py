@@ -31,14 +31,16 @@ XDP_FLAGS_DRV_MODE = 1 << 2
 #: Run on the device itself, or fail.
 XDP_FLAGS_HW_MODE = 1 << 3
 
+_NO_DEVICE = "There is no such device in this process's network namespace"
 _HINTS = {
-    errno.EBUSY: "The device has an XDP program that no link owns: `ip link set dev NAME xdp off`",
+    errno.EBUSY: "The device has an XDP program already, by another link or without one "
+    "(`ip link set dev NAME xdp off`)",
     errno.EEXIST: "The device has an XDP program already in another mode",
-    errno.ENODEV: "There is no such device in this process's network namespace",
     errno.EOPNOTSUPP: "The driver does not run XDP in this mode: try flags=XDP_FLAGS_SKB_MODE",
     errno.ERANGE: "The device's MTU is too large for XDP in one buffer: lower it, or use xdp.frags",
-    errno.EINVAL: "The kernel has no XDP links (before v5.9), the device cannot run XDP with its "
-    'settings, or the program is for a map (SEC("xdp/devmap"), SEC("xdp/cpumap"))',
+    # The kernel says so of an unknown index too.
+    errno.EINVAL: f"{_NO_DEVICE}, or the kernel has no XDP links (before v5.9), or the device "
+    'cannot run XDP with its settings, or the program is for a map (SEC("xdp/devmap"), …)',
 }
 
 
@@ -112,4 +114,4 @@ def _index(name: str, what: str) -> int:
         return socket.if_nametoindex(name)
     except OSError as error:
         code = error.errno or errno.ENODEV
-        raise SyscallError(code, "if_nametoindex", what, _HINTS[errno.ENODEV]) from error
+        raise SyscallError(code, "if_nametoindex", what, _NO_DEVICE) from error

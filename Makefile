@@ -10,7 +10,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-EXAMPLES := $(sort $(wildcard examples/*/main.py))
+EXAMPLES := $(sort $(dir $(wildcard examples/*/main.py)))
 
 .PHONY: help demo test check bench examples golden clean python setup setup-test debian
 
@@ -29,8 +29,10 @@ check: setup-test ## linters, formatting, types, and that generated files are cu
 	$(BIN)/ruff check .
 	$(BIN)/black --check --quiet .
 	$(BIN)/mypy bpfgen runtime/bpfgen_runtime tools bench
-	@set -e; for main in $(EXAMPLES); do \
-	    echo "mypy --strict $$main"; $(BIN)/mypy --strict --no-error-summary "$$main"; done
+	@# The skeletons by name: in a module that it only follows, below an editable install's
+	@# directory, mypy reports nothing.
+	@set -e; for folder in $(EXAMPLES); do \
+	    echo "mypy --strict $$folder"; $(BIN)/mypy --strict --no-error-summary $$folder*.py; done
 	$(RUN) tools/gen_uapi.py --check
 	$(RUN) tools/build_examples.py --check
 

@@ -57,9 +57,9 @@ def main() -> int:
     _say("bpfgen skeleton execsnoop.bpf.o")
     subprocess.run([BPFGEN, "skeleton", target.name], cwd=WORK, check=True)
 
-    _say("mypy --strict main.py")
-    mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(WORK / "mypy"), "main.py"]
-    subprocess.run(mypy, cwd=WORK, check=True)
+    _say("mypy --strict main.py execsnoop_skel.py")
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(WORK / "mypy")]
+    subprocess.run([*mypy, "main.py", "execsnoop_skel.py"], cwd=WORK, check=True)
 
     _mount_tracefs()
     missing = _missing()

@@ -44,7 +44,7 @@ def test_demo_without_privilege_says_what_is_missing() -> None:
     """Without the permission to use BPF the demo does all up to the load and exits with 0."""
     done = _run(tool("setpriv"), "--bounding-set=-all", "--inh-caps=-all", *DEMO)
     assert done.returncode == 0, done.stderr
-    assert "==> mypy --strict main.py" in done.stdout
+    assert "==> mypy --strict main.py execsnoop_skel.py" in done.stdout
     last = done.stdout.splitlines()[-1]
     assert last.startswith("Not run live: the permission to use BPF is missing; to get it: ")
 

@@ -1,9 +1,9 @@
 """Writes BPF instructions as text.
 
-The words are those of the kernel's verifier log, so that the two read alike: `r1 = *(u64 *)(r6 +8)`,
-`w2 = w3` for the lower half of a register, `lock *(u64 *)(r1 +0) += r2`,
-`call bpf_map_lookup_elem#1`. Jumps and immediates are written as LLVM does, in decimal and from the
-next slot: `if r1 == 7 goto +3`, `r1 = 0x10 ll`.
+The words are those of the kernel's verifier log, so that the two read alike:
+`r1 = *(u64 *)(r6 +8)`, `w2 = w3` for the lower halves of registers, `call bpf_map_lookup_elem#1`.
+Jumps and immediates are written as LLVM does, in decimal and from the next slot:
+`if r1 == 7 goto +3`, `r1 = 0x10 ll`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _ATOMICS = {op.BPF_ADD: "add", op.BPF_OR: "or", op.BPF_AND: "and", op.BPF_XOR: "
 _IMMEDIATES = {
     op.BPF_PSEUDO_MAP_FD: "map[fd:{low}]",
     op.BPF_PSEUDO_MAP_VALUE: "map[fd:{low}][0]+{high}",
-    op.BPF_PSEUDO_BTF_ID: "btf_id[{low}]+fd:{high}",
+    op.BPF_PSEUDO_BTF_ID: "btf[fd:{high}][{low}]",
     op.BPF_PSEUDO_FUNC: "subprog[{low:+}]",
     op.BPF_PSEUDO_MAP_IDX: "map[idx:{low}]",
     op.BPF_PSEUDO_MAP_IDX_VALUE: "map[idx:{low}][0]+{high}",

@@ -296,15 +296,14 @@ def _lookup(section: str) -> SectionDef | None:
 if TYPE_CHECKING:
     #: The whole table; made when first asked for.
     SECTION_DEFS: tuple[SectionDef, ...]
+else:
 
-
-def __getattr__(name: str) -> tuple[SectionDef, ...]:
-    if name == "SECTION_DEFS":
-        sections = [line.split()[0] for line in _TABLE.splitlines() if " " in line]
-        table = tuple([found for section in sections if (found := _lookup(section))])
-        globals()["SECTION_DEFS"] = table
-        return table
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> tuple[SectionDef, ...]:
+        if name == "SECTION_DEFS":
+            names = [line.split()[0] for line in _TABLE.splitlines() if " " in line]
+            table = globals()["SECTION_DEFS"] = tuple([_lookup(name) for name in names])
+            return table
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def find(section_name: str) -> tuple[SectionDef | None, bool]:

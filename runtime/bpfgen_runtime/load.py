@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .spec import MapSpec, ObjectSpec, ProgramSpec
     from .sys.fd import Fd
 
-__all__ = ["attach_btf_id", "create_map", "fill_data", "load_btf", "load_program"]
+__all__ = ["attach_btf_id", "create_map", "fill_data", "load_btf", "load_program", "settled"]
 
 # Room for the verifier's log: enough for most refusals at first, then four times as much each time,
 # up to what every kernel takes (UINT_MAX >> 8, before v5.13 the limit).
@@ -118,11 +118,11 @@ def attach_btf_id(program: ProgramSpec) -> int:
 # --- maps
 
 
-def create_map(spec: MapSpec, btf: Fd | None) -> Fd:
-    """Create a map as its spec says, with the adjustments that libbpf makes.
+def settled(spec: MapSpec) -> MapSpec:
+    """Return the definition that the kernel gets: the spec, or a copy with another `max_entries`.
 
-    Raises:
-        SyscallError: the kernel refused; names the map.
+    As libbpf does, this rounds a ring buffer up to what the kernel takes, and gives an array of
+    perf events that names no size one element per CPU.
     """
     max_entries = spec.max_entries
     if spec.map_type in (k.BPF_MAP_TYPE_RINGBUF, k.BPF_MAP_TYPE_USER_RINGBUF):
@@ -131,6 +131,19 @@ def create_map(spec: MapSpec, btf: Fd | None) -> Fd:
         from .host.cpus import possible_cpus
 
         max_entries = len(possible_cpus())
+    if max_entries == spec.max_entries:
+        return spec
+    changed = spec.copy()
+    changed.max_entries = max_entries
+    return changed
+
+
+def create_map(spec: MapSpec, btf: Fd | None) -> Fd:
+    """Create a map as its spec says.
+
+    Raises:
+        SyscallError: the kernel refused; names the map.
+    """
     btf_fd = key_type = value_type = 0
     if btf is not None and spec.map_type not in _NO_BTF:
         btf_fd, key_type, value_type = btf.fileno(), spec.key_type_id, spec.value_type_id
@@ -140,7 +153,7 @@ def create_map(spec: MapSpec, btf: Fd | None) -> Fd:
                 map_type=spec.map_type,
                 key_size=spec.key_size,
                 value_size=spec.value_size,
-                max_entries=max_entries,
+                max_entries=spec.max_entries,
                 map_flags=spec.map_flags,
                 numa_node=spec.numa_node,
                 map_name=spec.kernel_name,

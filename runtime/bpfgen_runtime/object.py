@@ -6,7 +6,7 @@ from errno import EINVAL
 from sys import byteorder
 
 from .errors import ClosedError, ElfError, NotSupportedError, SyscallError
-from .load import attach_btf_id, create_map, fill_data, load_btf, load_program
+from .load import attach_btf_id, create_map, fill_data, load_btf, load_program, settled
 from .map import open_map
 from .program import Program
 from .relocate import Relocator
@@ -83,7 +83,11 @@ class Object:
                     target,
                     program.log_level | log_level,
                 )
-                live = (program.binding or Program)(fd, program)
+                try:
+                    live = (program.binding or Program)(fd, program)
+                except BaseException:
+                    fd.close()
+                    raise
                 live.log = log
                 loaded.programs[program.name] = live
                 loaded._bind_constants(spec, live)
@@ -97,8 +101,13 @@ class Object:
         for name, map_spec in spec.maps.items():
             if not map_spec.autocreate:
                 continue
-            fd = create_map(map_spec, self._btf)
-            self.maps[name] = open_map(fd, map_spec)
+            definition = settled(map_spec)
+            fd = create_map(definition, self._btf)
+            try:
+                self.maps[name] = open_map(fd, definition)
+            except BaseException:
+                fd.close()
+                raise
             fds[name] = fd.fileno()
             if map_spec.is_data:
                 data = fill_data(map_spec, fd)
@@ -141,11 +150,7 @@ class Object:
                 program.close()
         finally:
             for data in self.data.values():
-                try:
-                    data.close()
-                except BufferError:
-                    # Someone still has a view of the memory; it is unmapped with the last one.
-                    pass
+                _unmap(data)
             self.data.clear()
             for live in self.maps.values():
                 live.close()
@@ -170,6 +175,13 @@ class Object:
             "closed" if self._closed else f"{len(self.maps)} maps, {len(self.programs)} programs"
         )
         return f"<{type(self).__name__} {self.name!r}: {state}>"
+
+
+def _unmap(data: mmap) -> None:
+    try:
+        data.close()
+    except BufferError:
+        return  # someone still has a view of the memory, and it is unmapped with the last one
 
 
 def _check(spec: ObjectSpec) -> None:

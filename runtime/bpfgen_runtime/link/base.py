@@ -37,8 +37,8 @@ class Link:
 
     __slots__ = ("_connected", "_fd", "_pin_path", "_program")
 
-    #: `BPF_LINK_TYPE_*` that this class stands for, 0 for any.
-    LINK_TYPE = 0
+    #: The kernel's types of link, `BPF_LINK_TYPE_*`, that this class stands for; empty for any.
+    LINK_TYPES: tuple[int, ...] = ()
 
     def __init__(self, fd: Fd, program: Program | None = None) -> None:
         self._fd: Fd | None = fd
@@ -56,16 +56,20 @@ class Link:
             SyscallError: `BPF_OBJ_GET` failed, e.g. ENOENT.
             BpfError: the file is no link, or not of the type of the class that this was called on.
         """
-        from .info import class_of
+        from .info import class_of, link_type
 
         name = os.fspath(path)
-        fd = bpf.obj_get(pathname=name, what=f"open pinned link {name!r}")
+        what = f"open pinned link {name!r}"
+        fd = bpf.obj_get(pathname=name, what=what)
         try:
-            found = class_of(fd.fileno(), f"open pinned link {name!r}")
-            if not issubclass(found, cls):
-                raise BpfError(
-                    f"open pinned link {name!r}: it is a {found.__name__}, not a {cls.__name__}"
-                )
+            kind = link_type(fd.fileno(), what)
+            found = class_of(kind)
+            if not cls.LINK_TYPES:
+                assert issubclass(found, cls)
+            elif kind in cls.LINK_TYPES:
+                found = cls
+            else:
+                raise BpfError(f"{what}: it is a {found.__name__}, not a {cls.__name__}")
         except BaseException:
             fd.close()
             raise

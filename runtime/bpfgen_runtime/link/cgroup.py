@@ -32,7 +32,7 @@ class CgroupLink(Link):
 
     __slots__ = ()
 
-    LINK_TYPE = k.BPF_LINK_TYPE_CGROUP
+    LINK_TYPES = (k.BPF_LINK_TYPE_CGROUP,)
 
     if TYPE_CHECKING:
 

@@ -64,10 +64,10 @@ class RawTracepointInfo(LinkInfo):
 
 @dataclass(frozen=True)
 class TracingInfo(LinkInfo):
-    """tp_btf, fentry and the like.
+    """fentry, LSM hooks and the like (a tp_btf program has `RawTracepointInfo`).
 
     Attributes:
-        attach_type: how it is attached, e.g. `AttachType.TRACE_RAW_TP`.
+        attach_type: how it is attached, e.g. `AttachType.TRACE_FENTRY`.
         target_obj_id: the id of the BTF that the target is in (the kernel's own is usually 1), or
             of the program that is the target.
         target_btf_id: the target's type in that BTF; 0 where the kernel does not tell.
@@ -138,8 +138,8 @@ def link_info(number: int, what: str) -> LinkInfo:
     return LinkInfo(*common) if describe is None else describe(common, raw, number, what)
 
 
-def class_of(number: int, what: str) -> type[Link]:
-    """Tell which class stands for the link of a descriptor.
+def link_type(number: int, what: str) -> int:
+    """Ask for the `BPF_LINK_TYPE_*` of a descriptor.
 
     Raises:
         BpfError: the descriptor is of no link.
@@ -148,19 +148,22 @@ def class_of(number: int, what: str) -> type[Link]:
     target = os.readlink(f"/proc/self/fd/{number}")
     if "link" not in target:
         raise BpfError(f"{what}: it is no link ({target})")
-    from . import cgroup, iter, raw_tracepoint, tracepoint, tracing, xdp
-    from .base import Link
+    return bpf.link_get_info_by_fd(number, what=what).type
 
-    classes: tuple[type[Link], ...] = (
-        cgroup.CgroupLink,
-        iter.IterLink,
-        raw_tracepoint.RawTracepointLink,
-        tracepoint.TracepointLink,
-        tracing.TracingLink,
-        xdp.XdpLink,
-    )
-    kind = bpf.link_get_info_by_fd(number, what=what).type
-    return {found.LINK_TYPE: found for found in classes}.get(kind, Link)
+
+def class_of(kind: int) -> type[Link]:
+    """Tell which class stands for a type of link; `Link` itself for those without one."""
+    from . import base, cgroup, iter, raw_tracepoint, tracepoint, tracing, xdp
+
+    classes: dict[int, type[Link]] = {
+        LinkType.CGROUP: cgroup.CgroupLink,
+        LinkType.ITER: iter.IterLink,
+        LinkType.PERF_EVENT: tracepoint.TracepointLink,
+        LinkType.RAW_TRACEPOINT: raw_tracepoint.RawTracepointLink,
+        LinkType.TRACING: tracing.TracingLink,
+        LinkType.XDP: xdp.XdpLink,
+    }
+    return classes.get(kind, base.Link)
 
 
 def _raw_tracepoint(

@@ -36,7 +36,7 @@ class IterLink(Link):
 
     __slots__ = ()
 
-    LINK_TYPE = k.BPF_LINK_TYPE_ITER
+    LINK_TYPES = (k.BPF_LINK_TYPE_ITER,)
 
     if TYPE_CHECKING:
 

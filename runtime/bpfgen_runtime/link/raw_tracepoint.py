@@ -22,7 +22,7 @@ class RawTracepointLink(Link):
 
     __slots__ = ()
 
-    LINK_TYPE = k.BPF_LINK_TYPE_RAW_TRACEPOINT
+    LINK_TYPES = (k.BPF_LINK_TYPE_RAW_TRACEPOINT,)
 
     if TYPE_CHECKING:
 

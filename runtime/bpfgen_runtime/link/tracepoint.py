@@ -39,7 +39,7 @@ class TracepointLink(Link):
 
     __slots__ = ("_event", "_is_link")
 
-    LINK_TYPE = k.BPF_LINK_TYPE_PERF_EVENT
+    LINK_TYPES = (k.BPF_LINK_TYPE_PERF_EVENT,)
 
     def __init__(
         self,
@@ -65,24 +65,10 @@ class TracepointLink(Link):
         assert isinstance(found, TracepointInfo), found
         return found
 
-    def detach(self) -> None:
-        """Disable the tracepoint's perf event, even if the link is pinned, and destroy the link.
-
-        Raises:
-            NotSupportedError: the link was opened from a file: the event is another process's.
-        """
-        self.fileno()
-        event = self._event if self._is_link else self._fd
-        if event is None:
-            super().detach()
-            return
-        perf.event_disable(event.fileno(), what=f"detach {self._what()}")
-        self.destroy()
-
     def destroy(self) -> None:
         """Close both descriptors and so detach the program, unless a pin or someone else keeps it.
 
-        Unlike libbpf this does not disable the event first, which would silence a pinned link.
+        libbpf disables the event first, but a bound program runs at a disabled event too.
         """
         event, self._event = self._event, None
         connected = self._connected

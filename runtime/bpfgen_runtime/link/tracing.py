@@ -12,7 +12,7 @@ from .base import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .info import TracingInfo
+    from .info import RawTracepointInfo, TracingInfo
 
 __all__ = ["TracingLink", "TracingProgram", "attach", "autoattach"]
 
@@ -27,11 +27,12 @@ class TracingLink(Link):
 
     __slots__ = ()
 
-    LINK_TYPE = k.BPF_LINK_TYPE_TRACING
+    # To the kernel a tp_btf program's link is a raw tracepoint's.
+    LINK_TYPES = (k.BPF_LINK_TYPE_TRACING, k.BPF_LINK_TYPE_RAW_TRACEPOINT)
 
     if TYPE_CHECKING:
 
-        def info(self) -> TracingInfo: ...
+        def info(self) -> TracingInfo | RawTracepointInfo: ...
 
 
 class TracingProgram(Program):

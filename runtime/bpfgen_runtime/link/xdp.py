@@ -49,7 +49,7 @@ class XdpLink(Link):
 
     __slots__ = ()
 
-    LINK_TYPE = k.BPF_LINK_TYPE_XDP
+    LINK_TYPES = (k.BPF_LINK_TYPE_XDP,)
 
     if TYPE_CHECKING:
 

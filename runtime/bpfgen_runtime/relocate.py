@@ -6,18 +6,26 @@ Two steps, so that every error of the file shows before anything is made in the 
 
 from __future__ import annotations
 
-import struct
-
 from .elf.image import SHN_LORESERVE, SHN_UNDEF, STB_GLOBAL, STB_WEAK, STT_FUNC, STT_SECTION
 from .errors import NotSupportedError, RelocationError
-from .loader.maps import MAPS_SECTION
-from .loader.programs import TEXT_SECTION
-from .uapi.const import (
+from .insn import (
+    BPF_CALL,
+    BPF_JMP,
     BPF_PSEUDO_CALL,
     BPF_PSEUDO_FUNC,
     BPF_PSEUDO_MAP_FD,
     BPF_PSEUDO_MAP_VALUE,
+    INSN_SIZE,
+    LD_IMM64,
+    Insn,
+    encode,
+    get_imm,
+    get_src,
+    set_imm,
+    set_src,
 )
+from .loader.maps import MAPS_SECTION
+from .loader.programs import TEXT_SECTION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,14 +33,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .btf.ext import BtfExt, InfoTable
-    from .elf.image import Symbol
+    from .elf.image import ByteOrder, Symbol
     from .spec import ObjectSpec, ProgramSpec
 
 __all__ = ["LinkedProgram", "Relocator", "poisoned_map"]
 
-_INSN_SIZE = 8
-_CALL = 0x85  # BPF_JMP | BPF_CALL
-_LDIMM64 = 0x18  # BPF_LD | BPF_IMM | BPF_DW, two slots
+_CALL = BPF_JMP | BPF_CALL
 
 #: A reference to a map that was not created becomes a call of helper 2001000000 + the map's index,
 #: as libbpf writes it: the verifier refuses it only where the program can reach it.
@@ -86,17 +92,15 @@ class LinkedProgram:
         code = bytearray(self.code)
         order = self.spec.byte_order
         for insn, name, addresses_value in self.map_uses:
-            at = insn * _INSN_SIZE
             fd = fds.get(name)
             if fd is None:
-                call = struct.pack(
-                    order + "BBhi", _CALL, 0, 0, _POISON_BASE + map_names.index(name)
-                )
-                code[at : at + 2 * _INSN_SIZE] = call * 2
+                call = Insn(_CALL, imm=_POISON_BASE + map_names.index(name))
+                at = insn * INSN_SIZE
+                code[at : at + 2 * INSN_SIZE] = encode([call, call], order)
                 continue
             kind = BPF_PSEUDO_MAP_VALUE if addresses_value else BPF_PSEUDO_MAP_FD
-            _set_source(code, at, kind, order)
-            struct.pack_into(order + "i", code, at + 4, fd)
+            set_src(code, insn, kind, order)
+            set_imm(code, insn, fd, order)
         return bytes(code)
 
 
@@ -142,7 +146,7 @@ class Relocator:
         while stack:
             for _, callee in stack[-1]:
                 if callee not in base:
-                    base[callee] = len(code) // _INSN_SIZE
+                    base[callee] = len(code) // INSN_SIZE
                     code += callee.code
                     stack.append(iter(self._calls_of(callee)))
                     break
@@ -152,17 +156,17 @@ class Relocator:
         for function, first in base.items():
             targets = self._targets_of(function)
             for insn, callee in self._calls_of(function):
-                at = (first + insn) * _INSN_SIZE
-                struct.pack_into(order + "i", code, at + 4, base[callee] - (first + insn) - 1)
-                if code[at] == _LDIMM64:
-                    _set_source(code, at, BPF_PSEUDO_FUNC, order)
+                at = first + insn
+                set_imm(code, at, base[callee] - at - 1, order)
+                if code[at * INSN_SIZE] == LD_IMM64:
+                    set_src(code, at, BPF_PSEUDO_FUNC, order)
             for insn, (kind, name, offset) in targets.items():
+                at = first + insn
                 if kind == _TO_DATA:
-                    at = (first + insn) * _INSN_SIZE
-                    (addend,) = struct.unpack_from(order + "I", code, at + 4)
-                    struct.pack_into(order + "I", code, at + 12, (addend + offset) & 0xFFFFFFFF)
+                    addend = get_imm(code, at, order)
+                    set_imm(code, at + 1, addend + offset & 0xFFFFFFFF, order)
                 if kind in (_TO_DATA, _TO_MAP):
-                    linked.map_uses.append((first + insn, name, kind == _TO_DATA))
+                    linked.map_uses.append((at, name, kind == _TO_DATA))
         ext = self._spec.btf_ext
         if ext is not None:
             self._refuse_core(base, ext)
@@ -185,7 +189,7 @@ class Relocator:
         targets = self._targets_of(function)
         code, order = function.code, function.byte_order
         for insn in _local_calls(code, order, targets):
-            (imm,) = struct.unpack_from(order + "i", code, insn * _INSN_SIZE + 4)
+            imm = get_imm(code, insn, order)
             target = targets.get(insn)
             if target is None:
                 # Within one section the compiler resolves a call itself.
@@ -197,9 +201,9 @@ class Relocator:
             elif target[0] == _TO_CALL:
                 # A global function: imm is -1 and the symbol says where. A static one: the symbol
                 # is the section's, imm says where.
-                callee_at = target[2] // _INSN_SIZE + imm + 1
+                callee_at = target[2] // INSN_SIZE + imm + 1
             else:
-                callee_at = (target[2] + imm) // _INSN_SIZE
+                callee_at = (target[2] + imm) // INSN_SIZE
             callee = self._text.get(callee_at)
             if callee is None:
                 raise _bad(
@@ -221,11 +225,11 @@ class Relocator:
         return targets
 
     def _target(self, function: ProgramSpec, insn: int, symbol: Symbol) -> tuple[int, str, int]:
-        code, at = function.code, insn * _INSN_SIZE
+        code, at = function.code, insn * INSN_SIZE
         name = self._symbol_name(symbol)
         opcode = code[at]
         is_call = opcode == _CALL
-        if not is_call and (opcode != _LDIMM64 or at + 2 * _INSN_SIZE > len(code)):
+        if not is_call and (opcode != LD_IMM64 or at + 2 * INSN_SIZE > len(code)):
             raise _bad(
                 function, insn, f"a relocation by {name!r}, but no call and no 64-bit load there"
             )
@@ -237,7 +241,7 @@ class Relocator:
                 )
             raise _bad(function, insn, f"symbol {name!r} is not defined")
         if is_call:
-            if _source(code, at, function.byte_order) != BPF_PSEUDO_CALL:
+            if get_src(code, insn, function.byte_order) != BPF_PSEUDO_CALL:
                 raise _bad(function, insn, f"a call relocated by {name!r} calls no function")
             if symbol.shndx != self._text_index:
                 where = self._section_name(symbol)
@@ -280,13 +284,13 @@ class Relocator:
 
     def _refuse_core(self, functions: Iterable[ProgramSpec], ext: BtfExt) -> None:
         for function in functions:
-            first = function.insn_offset * _INSN_SIZE
+            first = function.insn_offset * INSN_SIZE
             for record in ext.core_relos.records(self._elf_section(function)):
                 if first <= record.insn_off < first + len(function.code):
                     raise NotSupportedError(
                         "CO-RE relocations",
                         f"function {function.name!r} reads kernel types, instruction"
-                        f" {(record.insn_off - first) // _INSN_SIZE}",
+                        f" {(record.insn_off - first) // INSN_SIZE}",
                     )
 
     def _infos(self, table: InfoTable[Any], what: str, base: dict[ProgramSpec, int]) -> bytes:
@@ -298,7 +302,7 @@ class Relocator:
         for function, first in base.items():
             part = table.for_program(
                 self._elf_section(function),
-                function.insn_offset * _INSN_SIZE,
+                function.insn_offset * INSN_SIZE,
                 len(function.code),
                 first,
             )
@@ -326,32 +330,19 @@ def poisoned_map(log: str, map_names: list[str]) -> str | None:
     return map_names[index] if 0 <= index < len(map_names) else None
 
 
-def _local_calls(code: bytes, order: str, targets: Mapping[int, tuple[int, str, int]]) -> list[int]:
+def _local_calls(
+    code: bytes, order: ByteOrder, targets: Mapping[int, tuple[int, str, int]]
+) -> list[int]:
     """List the instructions that lead to another function, in order."""
-    opcodes = code[::_INSN_SIZE]
+    opcodes = code[::INSN_SIZE]
     found = []
     insn = opcodes.find(_CALL)
     while insn >= 0:
-        if _source(code, insn * _INSN_SIZE, order) == BPF_PSEUDO_CALL:
+        if get_src(code, insn, order) == BPF_PSEUDO_CALL:
             found.append(insn)
         insn = opcodes.find(_CALL, insn + 1)
     addresses = [insn for insn, target in targets.items() if target[0] == _TO_FUNCTION]
     return sorted(found + addresses) if addresses else found
-
-
-# struct bpf_insn has dst_reg and src_reg as bitfields: which half of byte 1 is which, the byte
-# order says.
-
-
-def _source(code: bytes | bytearray, at: int, order: str) -> int:
-    return code[at + 1] >> 4 if order == "<" else code[at + 1] & 15
-
-
-def _set_source(code: bytearray, at: int, source: int, order: str) -> None:
-    if order == "<":
-        code[at + 1] = code[at + 1] & 15 | source << 4
-    else:
-        code[at + 1] = code[at + 1] & 0xF0 | source
 
 
 def _bad(function: ProgramSpec, insn: int, what: str) -> RelocationError:

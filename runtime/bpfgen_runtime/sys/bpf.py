@@ -92,6 +92,8 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
+        if name == "__path__":  # asked for by every `from .bpf import`
+            raise AttributeError(name)
         from . import bpf_more
 
         if name not in bpf_more.__all__:

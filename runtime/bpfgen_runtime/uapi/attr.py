@@ -488,6 +488,8 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
+        if name == "__path__":  # asked for by every `from .attr import`
+            raise AttributeError(name)
         from . import attr_more
 
         try:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Set
 
 from bpfgen_runtime.sections import PROGRAM_MODULES
 
-__all__ = ["Imports", "link_class"]
+__all__ = ["Imports", "isort_key", "link_class", "natural_key"]
 
 _VALUES = (
     "Address CharArray Constant DataSection Global Struct array be bool8 byte_array char_array "
@@ -52,10 +52,12 @@ _MODULES: dict[str, str] = {
         "bpfgen_runtime.skeleton",
     ),
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "bpfgen_runtime.spec"),
+    "Members": "bpfgen_runtime.skeleton",
+    "ClassVar": "typing",
 }
 
 #: Needed by annotations only, hence imported under TYPE_CHECKING.
-_TYPING_ONLY = frozenset({"MapSpec", "ProgramSpec"})
+_TYPING_ONLY = frozenset({"ClassVar", "MapSpec", "Members", "ProgramSpec"})
 
 
 class Imports:
@@ -94,26 +96,39 @@ class Imports:
     def builtin_lines(self) -> list[str]:
         """Give the import statements for builtins that a member's name hides."""
         pairs = [pair for pair in self._used if pair[0] in _BUILTINS]
-        return [_statement("builtins", pairs)] if pairs else []
+        return _statements("builtins", pairs)
 
     def _render(self, *, typing_only: bool) -> list[str]:
         modules: dict[str, list[tuple[str, str]]] = {}
         for name, local in self._used:
             if name not in _BUILTINS and (name in _TYPING_ONLY) == typing_only:
                 modules.setdefault(_MODULES[name], []).append((name, local))
-        return [_statement(module, modules[module]) for module in sorted(modules)]
+        lines: list[str] = []
+        # Python's own come first, and a blank line behind them.
+        for group in (modules.keys() & {"typing"}, modules.keys() - {"typing"}):
+            lines += [""] if lines else []
+            for module in sorted(group):
+                lines += _statements(module, modules[module])
+        return lines
 
 
-def _statement(module: str, pairs: list[tuple[str, str]]) -> str:
-    parts = [
-        name if name == local else f"{name} as {local}" for name, local in sorted(pairs, key=_order)
-    ]
-    return f"from {module} import {', '.join(parts)}"
+def _statements(module: str, pairs: list[tuple[str, str]]) -> list[str]:
+    """Write the imports from one module as isort does: a line for each that gets another name."""
+    plain = sorted((name for name, local in pairs if name == local), key=isort_key)
+    lines = [f"from {module} import {', '.join(plain)}"] if plain else []
+    renamed = sorted((pair for pair in pairs if pair[0] != pair[1]), key=lambda p: isort_key(p[0]))
+    lines += [f"from {module} import {name} as {local}" for name, local in renamed]
+    # A module's lines go by the first name in each.
+    return sorted(lines, key=lambda line: isort_key(line.split()[3].rstrip(",")))
 
 
-def _order(pair: tuple[str, str]) -> tuple[object, ...]:
-    """isort's order: constants, classes, then the rest; numbers by value (u8 before u16)."""
-    name, local = pair
-    rank = 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2
-    parts = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-    return rank, parts, local
+def isort_key(name: str) -> tuple[object, ...]:
+    """Order names as isort does: constants, classes, the rest; numbers by value (u8, u16)."""
+    bare = name.lstrip("_")
+    rank = 0 if name.isupper() and len(name) > 1 else 1 if bare[:1].isupper() else 2
+    return rank, natural_key(name)
+
+
+def natural_key(name: str) -> list[str | int]:
+    """Order names by their characters, numbers by value; texts and numbers alternate."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bpfgen_runtime import sections
@@ -16,7 +16,7 @@ from bpfgen_runtime.uapi import const as k
 from . import __version__, naming
 from .deflate import deflate
 from .events import Event, event_types
-from .imports import Imports, link_class
+from .imports import Imports, isort_key, link_class
 from .pytypes import EnumClass, PyType, Root, StructClass, TypeTable, opaque
 
 __all__ = ["MapMember", "Module", "ProgramMember", "Section", "Variable", "build"]
@@ -189,7 +189,9 @@ class _Builder:
             name for pair in (*self.own.values(), *self.section_classes.values()) for name in pair
         }
         self.types = TypeTable(self.btf, spec.byte_order, self._roots(), taken)
-        self.imports = Imports(taken | set(self.types.names.values()))
+        #: Members may not be called like one: in their class body it would be hidden.
+        self.own_classes = taken | set(self.types.names.values())
+        self.imports = Imports(self.own_classes)
 
     def _class(self, stem: str) -> tuple[str, str]:
         """Name a class of the skeleton: as of before load, and after."""
@@ -223,8 +225,10 @@ class _Builder:
             base_names["CEnum"] = self.imports.name("CEnum")
         if sections:
             base_names["DataSection"] = self.imports.name("DataSection")
+        hidden = {one.name for one in maps}
+        base_names |= {name: self.imports.name(name, hidden) for name in ("ClassVar", "Members")}
         if maps:
-            base_names["MapSpec"] = self.imports.name("MapSpec", {one.name for one in maps})
+            base_names["MapSpec"] = self.imports.name("MapSpec", hidden)
         if programs:
             base_names["ProgramSpec"] = self.imports.name(
                 "ProgramSpec", {one.name for one in programs}
@@ -241,7 +245,7 @@ class _Builder:
             imports=tuple(self.imports.lines()),
             typing_imports=tuple(self.imports.typing_lines()),
             names=base_names,
-            public=tuple(sorted(public)),
+            public=tuple(sorted(public, key=isort_key)),
             own={stem or "Skeleton": pair for stem, pair in self.own.items()},
             enums=enums,
             structs=structs,
@@ -254,8 +258,11 @@ class _Builder:
             ),
         )
 
+    def _members(self, names: Iterable[str], reserved: frozenset[str]) -> dict[str, str]:
+        return naming.Scope.members(names, reserved | self.own_classes)
+
     def _maps(self) -> tuple[MapMember, ...]:
-        names = naming.Scope.members(self.maps, naming.GROUP_ATTRIBUTES)
+        names = self._members(self.maps, naming.GROUP_ATTRIBUTES)
         hidden = frozenset(names.values())
         return tuple(self._map(names[name], name, spec, hidden) for name, spec in self.maps.items())
 
@@ -300,7 +307,7 @@ class _Builder:
         return self.types.describe(event.type_id, self.imports, hidden)
 
     def _programs(self) -> tuple[ProgramMember, ...]:
-        names = naming.Scope.members(self.spec.programs, naming.GROUP_ATTRIBUTES)
+        names = self._members(self.spec.programs, naming.GROUP_ATTRIBUTES)
         hidden = frozenset(names.values())
         members = []
         for c_name, spec in self.spec.programs.items():
@@ -318,7 +325,7 @@ class _Builder:
 
     def _section(self, elf_name: str) -> Section:
         variables = self.variables[elf_name]
-        names = naming.Scope.members([one.name for one in variables], naming.SECTION_ATTRIBUTES)
+        names = self._members([one.name for one in variables], naming.SECTION_ATTRIBUTES)
         hidden = frozenset(names.values())
         open_class, live_class = self.section_classes[elf_name]
         is_constant = self.spec.maps[elf_name].is_rodata

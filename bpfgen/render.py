@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import cache
 
 import black
 import jinja2
 from black.mode import TargetVersion
 
+from .imports import natural_key
 from .model import Module
 
 __all__ = ["render"]
 
+_LINE_LENGTH = 100
+
 #: Whatever project the output lands in: its configuration of black has no part in the text.
 _MODE = black.Mode(
-    target_versions={TargetVersion.PY310}, line_length=100, magic_trailing_comma=False
+    target_versions={TargetVersion.PY310}, line_length=_LINE_LENGTH, magic_trailing_comma=False
 )
 
 
@@ -35,10 +39,10 @@ def _environment() -> jinja2.Environment:
         autoescape=False,
     )
     environment.filters |= {
-        "comment": _printable,
-        "comment_behind": lambda text: f"  # {_printable(text)}" if text else "",
+        "comment": _comment,
         "doc": _doc,
         "literal": _literal,
+        "natural": lambda names: sorted(names, key=natural_key),
     }
     return environment
 
@@ -49,6 +53,12 @@ def _environment() -> jinja2.Environment:
 
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _comment(text: str) -> str:
+    """Write comment lines for the body of a class; nothing for no text."""
+    lines = textwrap.wrap(_printable(text), _LINE_LENGTH - 6, break_on_hyphens=False)
+    return "\n".join(f"    # {line}" for line in lines)
 
 
 def _literal(text: str) -> str:

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
-    from typing import Any, ClassVar
+    from typing import Any, ClassVar, TypeAlias
 
     from typing_extensions import Self
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .program import Program
     from .spec import MapSpec, ObjectSpec, ProgramSpec
     from .values import DataSection
+
+    #: One tuple for each attribute: its name, the C name, and what the group's kind adds.
+    Members: TypeAlias = tuple[tuple[Any, ...], ...]
 
 __all__ = [
     "EmbeddedObject",
@@ -120,8 +123,7 @@ class _Group(_Slots):
 
     __slots__ = ()
 
-    #: One tuple for each attribute: its name, the C name, and what the group's kind adds.
-    MEMBERS: ClassVar[tuple[tuple[Any, ...], ...]] = ()
+    MEMBERS: ClassVar[Members] = ()
 
     def __len__(self) -> int:
         return sum([_is_filled(self, member[0]) for member in self.MEMBERS])

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One program: no maps, no globals. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("xdp")
+int pass(struct xdp_md *ctx)
+{
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

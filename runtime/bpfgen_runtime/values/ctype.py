@@ -114,6 +114,11 @@ class CType(_Generic[T]):
         """
         return self.codec.encode(value)
 
+    def decode_many(self, buffer: Buffer) -> list[T]:
+        """Decode a buffer of whole values, one after the other."""
+        codec = self.codec
+        return codec.build(codec.struct.iter_unpack(buffer))
+
     def with_order(self, order: str) -> CType[T]:
         """Return the type with its byte order fixed."""
         raise NotImplementedError

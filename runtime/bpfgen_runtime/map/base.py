@@ -1,0 +1,273 @@
+"""What all maps in the kernel have in common."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import BpfError, SyscallError
+from ..sys import bpf
+from ..uapi import const as k
+from ..values import as_ctype, byte_array
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from ..spec import MapSpec
+    from ..sys.fd import Fd
+    from ..uapi.attr import MapInfo
+    from ..uapi.enums import MapType
+    from ..values import CType
+
+    _Raised = type[BaseException]  # in the class, `type` is its property
+
+__all__ = ["Map", "open_map"]
+
+
+class Map:
+    """A map in the kernel, from its creation until `close`.
+
+    Kernel: struct bpf_map.
+
+    Args:
+        fd: the map's descriptor, which belongs to this object from now on.
+        key, value: the types of its keys and values; None for bytes.
+
+    Attributes:
+        name: the C variable's name, which may be longer than the kernel's 15 bytes.
+        map_type: `BPF_MAP_TYPE_*`.
+        key_size, value_size: bytes.
+        max_entries: elements; bytes for a ring buffer.
+        map_flags: `BPF_F_*` of the map's creation.
+        key_type, value_type: how keys and values are decoded.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_fd",
+        "_pin_path",
+        "key_size",
+        "key_type",
+        "map_flags",
+        "map_type",
+        "max_entries",
+        "name",
+        "value_size",
+        "value_type",
+    )
+
+    def __init__(
+        self,
+        fd: Fd,
+        *,
+        name: str,
+        map_type: int,
+        key_size: int,
+        value_size: int,
+        max_entries: int,
+        map_flags: int = 0,
+        key: CType[Any] | type[Any] | None = None,
+        value: CType[Any] | type[Any] | None = None,
+    ) -> None:
+        self._fd = fd
+        self._pin_path: str | None = None
+        self.name = name
+        self.map_type = map_type
+        self.key_size = key_size
+        self.value_size = value_size
+        self.max_entries = max_entries
+        self.map_flags = map_flags
+        self.key_type: CType[Any] = byte_array(key_size) if key is None else as_ctype(key)
+        self.value_type: CType[Any] = byte_array(value_size) if value is None else as_ctype(value)
+
+    @classmethod
+    def open_pinned(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        key: CType[Any] | type[Any] | None = None,
+        value: CType[Any] | type[Any] | None = None,
+    ) -> Self:
+        """Open a map by the file that it is pinned as.
+
+        Raises:
+            BpfError: it is no map, or not of this class's type.
+            SyscallError: BPF_OBJ_GET failed, e.g. ENOENT.
+        """
+        shown = os.fsdecode(path)
+        fd = bpf.obj_get(pathname=path, what=f"open pinned map {shown!r}")
+        try:
+            info = bpf.map_get_info_by_fd(fd.fileno(), what=f"open pinned map {shown!r}")
+            opened = cls(
+                fd,
+                name=info.name.decode(errors="replace"),
+                map_type=info.type,
+                key_size=info.key_size,
+                value_size=info.value_size,
+                max_entries=info.max_entries,
+                map_flags=info.map_flags,
+                key=key,
+                value=value,
+            )
+        except BaseException:
+            fd.close()
+            raise
+        opened._pin_path = shown
+        return opened
+
+    def _check(self, types: tuple[int, ...]) -> None:
+        """Refuse a map of another type, or whose sizes are not those of its key and value types."""
+        if self.map_type not in types:
+            raise BpfError(
+                f"map {self.name!r} cannot be a {type(self).__name__}: its type is {self.type!r}"
+            )
+        for what, ctype, size in (
+            ("keys", self.key_type, self.key_size),
+            ("values", self.value_type, self.value_size),
+        ):
+            if ctype.size != size:
+                raise BpfError(
+                    f"map {self.name!r} has {what} of {size} bytes, {ctype.c_name} has {ctype.size}"
+                )
+
+    @property
+    def type(self) -> MapType | int:
+        """The type as `MapType`; the plain number where this version does not know it."""
+        from ..uapi.enums import MapType
+
+        try:
+            return MapType(self.map_type)
+        except ValueError:
+            return self.map_type
+
+    @property
+    def closed(self) -> bool:
+        """Whether the map was closed."""
+        return self._fd.closed
+
+    @property
+    def pin_path(self) -> str | None:
+        """The file that keeps the map, None if it is not pinned as far as this object knows."""
+        return self._pin_path
+
+    def fileno(self) -> int:
+        """Return the descriptor, which stays the map's.
+
+        Raises:
+            ClosedError: the map was closed.
+        """
+        return self._fd.fileno()
+
+    def info(self) -> MapInfo:
+        """Ask the kernel what the map is.
+
+        Kernel: struct bpf_map_info, since v4.13.
+        """
+        return bpf.map_get_info_by_fd(self.fileno(), what=f"get info of map {self.name!r}")
+
+    def freeze(self) -> None:
+        """Make the map read-only for system calls, for good; programs may still write it.
+
+        Kernel: BPF_MAP_FREEZE, since v5.2.
+        """
+        bpf.map_freeze(self.fileno(), what=f"freeze map {self.name!r}")
+
+    def pin(self, path: str | os.PathLike[str]) -> None:
+        """Let a file on the BPF file system hold the map, so that it outlives this process.
+
+        Raises:
+            BpfError: it is pinned already.
+            SyscallError: BPF_OBJ_PIN failed, e.g. EEXIST, or EPERM outside a BPF file system.
+        """
+        number, shown = self.fileno(), os.fsdecode(path)
+        if self._pin_path is not None:
+            raise BpfError(f"pin map {self.name!r}: it is pinned already, at {self._pin_path!r}")
+        bpf.obj_pin(pathname=path, bpf_fd=number, what=f"pin map {self.name!r} at {shown!r}")
+        self._pin_path = shown
+
+    def unpin(self) -> None:
+        """Remove the file that `pin` made, or that the map was opened from.
+
+        Raises:
+            BpfError: the map is not pinned.
+            SyscallError: the file cannot be removed, e.g. ENOENT if someone else did.
+        """
+        path = self._pin_path
+        if path is None:
+            raise BpfError(f"unpin map {self.name!r}: it is not pinned")
+        try:
+            os.unlink(path)
+        except OSError as error:
+            what = f"unpin map {self.name!r} from {path!r}"
+            raise SyscallError(error.errno or 0, "unlink", what) from error
+        self._pin_path = None
+
+    def close(self) -> None:
+        """Close the descriptor; do nothing if that is done already.
+
+        The map itself goes with its last holder: descriptors, programs, pins.
+        """
+        self._fd.close()
+
+    def __enter__(self) -> Self:
+        self.fileno()
+        return self
+
+    def __exit__(
+        self,
+        kind: _Raised | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._fd.closed else f"fd {self._fd.fileno()}"
+        return f"<{type(self).__name__} {self.name!r}: {state}>"
+
+
+def open_map(fd: Fd, spec: MapSpec) -> Map:
+    """Return the live map of a spec: of the class that it is bound to, else of one by its type."""
+    cls, key, value = spec.binding or (_class_of(spec), None, None)
+    live: Map = cls(
+        fd,
+        name=spec.name,
+        map_type=spec.map_type,
+        key_size=spec.key_size,
+        value_size=spec.value_size,
+        max_entries=spec.max_entries,
+        map_flags=spec.map_flags,
+        key=key,
+        value=value,
+    )
+    return live
+
+
+def _class_of(spec: MapSpec) -> Callable[..., Map]:
+    if spec.is_data:
+        return Map
+    if spec.map_type in (k.BPF_MAP_TYPE_HASH, k.BPF_MAP_TYPE_LRU_HASH):
+        from .hash import HashMap
+
+        return HashMap
+    if spec.map_type == k.BPF_MAP_TYPE_ARRAY:
+        from .array import ArrayMap
+
+        return ArrayMap
+    if spec.map_type in (k.BPF_MAP_TYPE_PERCPU_HASH, k.BPF_MAP_TYPE_LRU_PERCPU_HASH):
+        from .percpu import PerCpuHashMap
+
+        return PerCpuHashMap
+    if spec.map_type == k.BPF_MAP_TYPE_PERCPU_ARRAY:
+        from .percpu import PerCpuArrayMap
+
+        return PerCpuArrayMap
+    if spec.map_type == k.BPF_MAP_TYPE_RINGBUF:
+        from ..ringbuf import RingBuf
+
+        return RingBuf
+    return Map

@@ -1,0 +1,188 @@
+"""Single map elements at speed: calls whose buffers and arguments were prepared beforehand.
+
+A lookup through `sys.bpf` builds an attr and finds its buffers' addresses anew each time. Here a
+map's *slot* holds a key buffer, a value buffer and an attr that points to both, and a call only
+stores the key and reads the value. The system call releases the interpreter's lock, so two
+threads must not share a slot: slots are taken from a list and put back, both of which are atomic.
+
+What is passed to `syscall` are ctypes objects made once, without `argtypes`: that is a third
+faster than having ctypes convert Python's ints each time (and, unlike bare ints without
+`argtypes`, always whole registers).
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+from ctypes import addressof, byref, c_char, c_long, c_ulong, get_errno, sizeof
+from sys import byteorder
+
+from ..uapi.attr import MapElemAttr
+from ..uapi.const import BPF_MAP_DELETE_ELEM, BPF_MAP_UPDATE_ELEM
+from ..values.ctype import Scalar, placed
+from .call import NR_BPF, failure, function
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..values import CType
+
+    Slot = tuple[memoryview, memoryview, Any]
+
+__all__ = ["MISSING", "make_delete", "make_lookup", "make_update"]
+
+#: What a lookup returns for a key that is not there: an exception costs more than the call.
+MISSING: Any = object()
+
+_syscall = function()
+_syscall.argtypes = None
+_NR = c_long(NR_BPF)
+_SIZE = c_ulong(sizeof(MapElemAttr))
+_HOST_ORDER = "<" if byteorder == "little" else ">"
+
+
+def _slots(
+    fd: int, key_size: int, key_code: str, value_size: int, value_code: str
+) -> tuple[Callable[[], Slot], Callable[[Slot], None]]:
+    """Return functions that take a slot and give it back."""
+    free: list[Slot] = []
+    pop = free.pop
+
+    def take() -> Slot:
+        try:
+            return pop()
+        except IndexError:
+            key, value = (c_char * key_size)(), (c_char * value_size)()
+            attr = MapElemAttr(map_fd=fd, key=addressof(key))
+            if value_size:  # else it must be zero: the kernel wants that of what a command ignores
+                attr.value = addressof(value)
+            # The views keep the buffers alive, byref() the attr.
+            return _view(key, key_code), _view(value, value_code), byref(attr)
+
+    return take, free.append
+
+
+def _view(buffer: Any, code: str) -> memoryview:
+    if not len(buffer):
+        return memoryview(b"")
+    view = memoryview(buffer).cast("B")
+    return view.cast(code) if code else view  # type: ignore[call-overload]
+
+
+def _code(ctype: CType[Any]) -> str:
+    """Return the format of a memoryview that holds one value and checks its range, else nothing."""
+    if not isinstance(ctype, Scalar) or ctype.code in "?f":  # for which it would not check
+        return ""
+    return ctype.code if (ctype.order or "<") == _HOST_ORDER else ""
+
+
+def _refused(ctype: CType[Any], value: object, place: str) -> Exception:
+    """Return the error for a value that a memoryview did not accept."""
+    try:
+        ctype.encode(value)
+    except (OverflowError, TypeError, ValueError) as error:
+        return placed(error, place)
+    raise AssertionError(f"{ctype!r} encodes {value!r}, but a memoryview does not")
+
+
+def make_lookup(
+    fd: int, command: int, key_type: CType[Any], value_type: CType[Any], name: str
+) -> Callable[[Any], Any]:
+    """Return a function that looks a key up: its value, or MISSING.
+
+    Args:
+        fd: the map's descriptor; the function must not be called once that is closed.
+        command: BPF_MAP_LOOKUP_ELEM or BPF_MAP_LOOKUP_AND_DELETE_ELEM.
+        name: the map's name, for messages.
+    """
+    key_code, value_code = _code(key_type), _code(value_type)
+    encode, decode = key_type.encode, value_type.decode
+    wrap = value_type.wrap if isinstance(value_type, Scalar) else None
+    take, put = _slots(fd, key_type.size, key_code, value_type.size, value_code)
+    syscall, nr, size, number, missing = _syscall, _NR, _SIZE, c_long(command), MISSING
+
+    def lookup(key: Any) -> Any:
+        slot = take()
+        keys, values, attr = slot
+        try:
+            if key_code:
+                keys[0] = key
+            else:
+                keys[:] = encode(key)
+        except (OverflowError, TypeError, ValueError):
+            raise _refused(key_type, key, f"key of map {name!r}") from None
+        if syscall(nr, number, attr, size) < 0:
+            errno = get_errno()
+            put(slot)
+            if errno == _errno.ENOENT:
+                return missing
+            raise failure(errno, command, f"look up {key!r} in map {name!r}")
+        value = values[0] if value_code else decode(values)
+        put(slot)
+        return value if wrap is None or not value_code else wrap(value)
+
+    return lookup
+
+
+def make_update(
+    fd: int, key_type: CType[Any], value_type: CType[Any], name: str
+) -> Callable[[Any, Any], None]:
+    """Return a function that sets a key's value, whether it is there or not (BPF_ANY)."""
+    key_code, value_code = _code(key_type), _code(value_type)
+    encode_key, encode_value = key_type.encode, value_type.encode
+    take, put = _slots(fd, key_type.size, key_code, value_type.size, value_code)
+    syscall, nr, size, number = _syscall, _NR, _SIZE, c_long(BPF_MAP_UPDATE_ELEM)
+
+    def update(key: Any, value: Any) -> None:
+        slot = take()
+        keys, values, attr = slot
+        try:
+            if key_code:
+                keys[0] = key
+            else:
+                keys[:] = encode_key(key)
+        except (OverflowError, TypeError, ValueError):
+            raise _refused(key_type, key, f"key of map {name!r}") from None
+        try:
+            if value_code:
+                values[0] = value
+            else:
+                values[:] = encode_value(value)
+        except (OverflowError, TypeError, ValueError):
+            raise _refused(value_type, value, f"value of map {name!r}") from None
+        if syscall(nr, number, attr, size) < 0:
+            errno = get_errno()
+            put(slot)
+            raise failure(errno, BPF_MAP_UPDATE_ELEM, f"set {key!r} in map {name!r}")
+        put(slot)
+
+    return update
+
+
+def make_delete(fd: int, key_type: CType[Any], name: str) -> Callable[[Any], bool]:
+    """Return a function that deletes a key and returns whether it was there."""
+    key_code, encode = _code(key_type), key_type.encode
+    take, put = _slots(fd, key_type.size, key_code, 0, "")
+    syscall, nr, size, number = _syscall, _NR, _SIZE, c_long(BPF_MAP_DELETE_ELEM)
+
+    def delete(key: Any) -> bool:
+        slot = take()
+        keys, _, attr = slot
+        try:
+            if key_code:
+                keys[0] = key
+            else:
+                keys[:] = encode(key)
+        except (OverflowError, TypeError, ValueError):
+            raise _refused(key_type, key, f"key of map {name!r}") from None
+        if syscall(nr, number, attr, size) < 0:
+            errno = get_errno()
+            put(slot)
+            if errno == _errno.ENOENT:
+                return False
+            raise failure(errno, BPF_MAP_DELETE_ELEM, f"delete {key!r} from map {name!r}")
+        put(slot)
+        return True
+
+    return delete

@@ -223,7 +223,7 @@ class ElfWriter:
         assert not unknown, f"no such fields: {unknown}"
         fields |= header
         order = 1 if self.byte_order == "<" else 2
-        body[:HEADER_SIZE] = b"\x7fELF" + bytes((2, order, 1, 0)) + bytes(8)
+        body[:16] = b"\x7fELF" + bytes((2, order, 1, 0)) + bytes(8)
         body[16:HEADER_SIZE] = struct.pack(self.byte_order + "HHIQQQIHHHHHH", *fields.values())
         return bytes(body) + headers
 

@@ -225,7 +225,7 @@ class ElfImage:
         """
         relocs: list[Reloc] = []
         for table in self.sections:
-            if table.type == SHT_REL and table.info == section_index:
+            if table.type == SHT_REL and table.info == section_index and table.data:
                 relocs += self.table_relocations(table)
         return tuple(relocs)
 
@@ -314,7 +314,7 @@ class ElfImage:
         names_at = symbols_at + n_symbols * _SYMBOL.size
         at = names_at + names_size
         crc = crc32(data[sections_at:], crc32(header))
-        if at > len(data) or (crc,) != _CRC.unpack_from(data, _HEADER.size):
+        if order not in (1, 2) or at > len(data) or (crc,) != _CRC.unpack_from(data, _HEADER.size):
             raise _damaged()
         names = data[names_at:at].decode("utf-8", "surrogateescape").split("\0")
         if len(names) != n_sections + n_symbols + 2:  # the object's name, and "" after the last NUL

@@ -35,6 +35,20 @@ class _Spec:
         )
         return f"{type(self).__name__}({', '.join(fields)})"
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            what = type(self).__name__
+            if name in self.__slots__:
+                raise AttributeError(f"{what}.{name} is not set")
+            if "name" in self.__slots__:
+                what += f" {self.name!r}"
+            # Most often someone wants a method of what it will be once it is loaded.
+            raise AttributeError(
+                f"{what} has no attribute {name!r}: it is a definition, not yet in the kernel; "
+                "what load() returns has the live thing"
+            )
+
     def _clone(self) -> Any:
         cls = type(self)
         twin = cls.__new__(cls)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 
 from ..errors import NotSupportedError, SyscallError
 
-__all__ = ["is_bpffs", "tracefs", "tracepoint_id"]
+__all__ = ["tracefs", "tracepoint_id"]
 
 _TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
-_BPF_FS_MAGIC = 0xCAFE4A11
 _DENIED = "Run as root, or have tracefs mounted with mode=755 or the gid of a group of yours"
 
 _tracefs: str | None = None
@@ -73,15 +71,3 @@ def tracepoint_id(category: str, name: str, *, what: str = "") -> int:
         return int(os.read(number, 32))
     finally:
         os.close(number)
-
-
-def is_bpffs(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a path lies in a BPF file system, where objects can be pinned."""
-    # struct statfs starts with the type, a long, on s390x an int; 256 bytes are more than any
-    # architecture's struct takes.
-    buffer = ctypes.create_string_buffer(256)
-    if ctypes.CDLL(None, use_errno=True).statfs(os.fsencode(path), buffer) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), os.fspath(path))
-    kind = ctypes.c_ulong if os.uname().machine != "s390x" else ctypes.c_uint32
-    return kind.from_buffer(buffer).value & 0xFFFFFFFF == _BPF_FS_MAGIC

@@ -224,8 +224,7 @@ class Btf:
     def _names(self) -> bytes:
         """Return the name offsets of all own types as packed words, checked."""
         if self._name_table is None:
-            words = self._words
-            names = [words[at] for at in self._starts]
+            names = self._name_offsets()
             if max(names, default=0) >= max(self._end_str_off, 1):
                 number = next(i for i, name in enumerate(names) if name >= self._end_str_off)
                 raise BtfError(
@@ -237,19 +236,28 @@ class Btf:
             self._name_table = pack(f"={len(names)}I", *names)
         return self._name_table
 
+    def _name_offsets(self) -> Sequence[int]:
+        words, starts = self._words, self._starts
+        if len(starts) < LARGE // 12:
+            return [words[at] for at in starts]
+        from _operator import itemgetter  # half the time of a loop; `operator` imports more
+
+        names: tuple[int, ...] = itemgetter(*starts)(words)
+        return names
+
     def check_names(self) -> None:
         """Raise BtfError if the name of a type is beyond the strings."""
         self._names()
 
     def _are_suffixes_shared(self) -> bool:
-        # Compilers and pahole give each name a string of its own, and one pass that proves it (4 ms
-        # for the kernel) saves searching for every string that the name is the end of.
+        # Compilers and pahole give each name a string of its own, and one pass that proves it
+        # (4 ms for the kernel) saves searching for every string that the name is the end of.
         if self._shares_suffixes is None:
-            start, strings = self._start_str_off, self._strings
+            start = self._start_str_off
             names = memoryview(self._names()).cast("I")
-            self._shares_suffixes = any(
-                name > start and strings[name - start - 1] != 0 for name in names
-            )
+            own = names if not start else [name - start for name in names if name >= start]
+            before = b"\0" + self._strings
+            self._shares_suffixes = any(map(before.__getitem__, own))
         return self._shares_suffixes
 
     # --- questions --------------------------------------------------------------------------------

@@ -23,19 +23,34 @@ from .types import (
     Volatile,
 )
 
+#: Declarations that one text may consist of, counting each parameter: prototypes within prototypes
+#: can make a small BTF's text longer than any memory.
+MAX_PARTS = 1000
 
-def declaration(btf: Btf, type_id: int, name: str = "", depth: int = 0) -> str:
+
+def declaration(btf: Btf, type_id: int, name: str = "") -> str:
     """Return the declaration of `name` as C writes it, without the semicolon.
 
     An anonymous struct, union or enum is `struct {...}`; type tags are left out.
 
     Args:
         name: "" gives the type alone: `"unsigned int [4]"`.
-        depth: how many declarations contain this one.
 
     Raises:
-        BtfError: the type refers to itself without a name in between.
+        BtfError: the type refers to itself without a name in between, or is too long to write.
     """
+    return _declaration(btf, type_id, name, 0, [MAX_PARTS])
+
+
+def _declaration(btf: Btf, type_id: int, name: str, depth: int, left: list[int]) -> str:
+    # left[0]: how many more declarations the whole text may have.
+    left[0] -= 1
+    if left[0] < 0 or depth > MAX_RESOLVE_DEPTH:
+        raise BtfError(
+            f"type [{type_id}] is in a declaration of more than {MAX_PARTS} parts, or nested "
+            f"deeper than {MAX_RESOLVE_DEPTH}",
+            section=SECTION,
+        )
     inner, qualifiers, at = name, "", type_id
     for _ in range(MAX_RESOLVE_DEPTH):
         t = btf.type(at)
@@ -53,7 +68,7 @@ def declaration(btf: Btf, type_id: int, name: str = "", depth: int = 0) -> str:
         elif isinstance(t, Array):
             inner += f"[{t.nelems}]"
         elif isinstance(t, FuncProto):
-            inner += f"({_params(btf, t, depth)})"
+            inner += f"({_params(btf, t, depth, left)})"
         elif isinstance(t, (Func, Var)):
             inner += t.name
         elif not isinstance(t, TypeTag):
@@ -73,11 +88,13 @@ def _behind_tags(btf: Btf, type_id: int) -> int:
     return type_id
 
 
-def _params(btf: Btf, proto: FuncProto, depth: int) -> str:
-    if depth > MAX_RESOLVE_DEPTH:
-        raise BtfError("a function's parameters are nested too deep", section=SECTION)
+def _params(btf: Btf, proto: FuncProto, depth: int, left: list[int]) -> str:
     texts = [
-        declaration(btf, param.type, param.name, depth + 1) if param.type or param.name else "..."
+        (
+            _declaration(btf, param.type, param.name, depth + 1, left)
+            if param.type or param.name
+            else "..."
+        )
         for param in proto.params
     ]
     return ", ".join(texts) or "void"

@@ -20,7 +20,6 @@ __all__ = [
     "USDT",
     "XDP_FRAGS",
     "SectionDef",
-    "attach_target",
     "find",
     "program_class",
 ]
@@ -266,6 +265,10 @@ class SectionDef:
         self.flags = flags
         self.attach = attach
 
+    def target(self, section_name: str) -> str:
+        """Return the target in a name that this matches, `""` if it has none."""
+        return section_name.partition("/")[2] if self.takes_target else ""
+
     def __repr__(self) -> str:
         return f"<SectionDef {self.prefix}{'+' if self.takes_target else ''}>"
 
@@ -323,11 +326,6 @@ def find(section_name: str) -> tuple[SectionDef | None, bool]:
     if found is None and name[-1:] != "+":  # a section that is called "tp+" is not that line
         found = _lookup(name)
     return found, autoload
-
-
-def attach_target(section_name: str) -> str:
-    """Return what follows the first `/`, e.g. `"sched/sched_switch"`; `""` if nothing does."""
-    return section_name.partition("/")[2]
 
 
 #: The module below `bpfgen_runtime` of every class that `program_class` names.

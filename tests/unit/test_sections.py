@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from bpfgen_runtime import sections
-from bpfgen_runtime.sections import SECTION_DEFS, attach_target, find, program_class
+from bpfgen_runtime.sections import SECTION_DEFS, find, program_class
 from bpfgen_runtime.uapi import const
 
 from tests.support.requirements import require
@@ -222,11 +222,15 @@ def test_question_mark_misplaced(name: str) -> None:
         ("uprobe//usr/bin/true:main", "/usr/bin/true:main"),
         ("kprobe", ""),
         ("kprobe/", ""),
+        ("cgroup/skb", ""),
+        ("xdp.frags/devmap", ""),
     ],
 )
-def test_attach_target(name: str, target: str) -> None:
-    """The target is all that follows the first slash."""
-    assert attach_target(name) == target
+def test_target(name: str, target: str) -> None:
+    """The target is all that follows the first slash, in names that take one."""
+    found, _ = find(name)
+    assert found is not None
+    assert found.target(name) == target
 
 
 @pytest.mark.parametrize(

@@ -111,5 +111,5 @@ def _section_functions(
             spec.prog_type = definition.prog_type
             spec.expected_attach_type = definition.expected_attach_type
             spec.sec_flags = definition.flags
-            spec.attach_target = name[len(definition.prefix) :].removeprefix("/")
+            spec.attach_target = definition.target(name)
         yield spec

@@ -97,6 +97,8 @@ def read_elf(source: str | os.PathLike[str] | bytes, *, name: str | None = None)
 
 
 def _read_file(path: str) -> bytes:
+    if "\0" in path:  # open() would raise a plain ValueError
+        raise ElfError(f"{path!r}: cannot read: no path has a NUL in it")
     try:
         with open(path, "rb") as file:
             head = file.read(4096)
@@ -105,8 +107,6 @@ def _read_file(path: str) -> bytes:
             return head + file.read()
     except OSError as error:
         raise ElfError(f"{path}: cannot read: {error.strerror or error}") from error
-    except ValueError as error:  # a NUL in the path
-        raise ElfError(f"{path!r}: cannot read: {error}") from error
 
 
 def _check_is_elf(label: str, head: bytes) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support import leaks
+from tests.support.clang import ROOT
 from tests.support.requirements import REQUIREMENTS, cgroup2_root, require
 
 
@@ -65,3 +67,46 @@ def test_missing_thing_skips_or_fails_in_ci(ci: str, monkeypatch: pytest.MonkeyP
     expected = pytest.fail.Exception if ci else pytest.skip.Exception
     with pytest.raises(expected, match="needs clang: apt-get install clang"):
         require("clang")
+
+
+def run_pytest(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
+    """Run one made-up test under this repository's conftest and options."""
+    source = tmp_path / "test_made_up.py"
+    source.write_text(f"import os\nimport pytest\n\n{body}")
+    config = str(ROOT / "pyproject.toml")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-c", config, str(source)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.needs("root", "bpf")
+def test_live_test_that_leaks_fails(tmp_path: Path) -> None:
+    """A live test that leaves a descriptor open is in error, by name, and so is the run."""
+    done = run_pytest(
+        tmp_path, "@pytest.mark.live\ndef test_it():\n    os.open('/dev/zero', os.O_RDONLY)\n"
+    )
+    assert done.returncode == 1, done.stdout
+    assert "ERROR" in done.stdout
+    assert "::test_it - Failed: left behind: descriptor" in done.stdout
+
+
+def test_session_that_leaks_fails(tmp_path: Path) -> None:
+    """A run whose tests all pass fails if the session ends with more than it began with."""
+    done = run_pytest(tmp_path, "def test_it():\n    os.open('/dev/zero', os.O_RDONLY)\n")
+    assert done.returncode == 1, done.stdout
+    assert "1 passed" in done.stdout
+    assert "left behind by the session" in done.stdout
+
+
+def test_unclosed_owner_fails_the_test(tmp_path: Path) -> None:
+    """An `Fd` that is dropped without `close` warns, and the warning fails the test."""
+    done = run_pytest(
+        tmp_path,
+        "from bpfgen_runtime.sys.fd import Fd\n\n"
+        "def test_it():\n    Fd(os.open('/dev/zero', os.O_RDONLY))\n",
+    )
+    assert done.returncode == 1, done.stdout
+    assert "ResourceWarning: unclosed" in done.stdout

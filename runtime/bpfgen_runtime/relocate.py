@@ -119,7 +119,8 @@ class Relocator:
 
     def __init__(self, spec: ObjectSpec) -> None:
         self._spec = spec
-        self._text = {function.insn_offset: function for function in spec.subprograms}
+        # By where they begin in .text, in bytes.
+        self._text = {f.insn_offset * INSN_SIZE: f for f in spec.subprograms}
         text = spec.image.section(TEXT_SECTION)
         self._text_index = -1 if text is None else text.index
         self._map_at: dict[tuple[int, int], str] = {}
@@ -197,18 +198,16 @@ class Relocator:
                     raise _bad(
                         function, insn, "calls a function of the same section, which is not .text"
                     )
-                callee_at = function.insn_offset + insn + imm + 1
+                callee_at = (function.insn_offset + insn + imm + 1) * INSN_SIZE
             elif target[0] == _TO_CALL:
                 # A global function: imm is -1 and the symbol says where. A static one: the symbol
                 # is the section's, imm says where.
-                callee_at = target[2] // INSN_SIZE + imm + 1
+                callee_at = target[2] + (imm + 1) * INSN_SIZE
             else:
-                callee_at = (target[2] + imm) // INSN_SIZE
+                callee_at = target[2] + imm
             callee = self._text.get(callee_at)
             if callee is None:
-                raise _bad(
-                    function, insn, f"no function begins at instruction {callee_at} of .text"
-                )
+                raise _bad(function, insn, f"no function begins at offset {callee_at:#x} of .text")
             yield insn, callee
 
     # --- relocations

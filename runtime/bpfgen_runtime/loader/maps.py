@@ -64,10 +64,10 @@ def user_maps(image: ElfImage, btf: Btf | None) -> Iterator[MapSpec]:
             "maps are defined by BTF, and the object has none: compile with clang -g",
             section=MAPS_SECTION,
         )
-    ids = [i for i in btf.find(MAPS_SECTION) if isinstance(btf.type(i), Datasec)]
-    if not ids:
+    type_id = btf.find_datasec(MAPS_SECTION)
+    if type_id is None:
         raise BtfError("BTF has no DATASEC for the section", section=MAPS_SECTION)
-    datasec = btf.type(ids[0])
+    datasec = btf.type(type_id)
     assert isinstance(datasec, Datasec)
     initialised = [reloc.offset for reloc in image.relocations(section.index)]
     for place in datasec.vars:

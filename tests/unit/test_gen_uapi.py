@@ -40,7 +40,7 @@ def compiled(name: str, composite: Composite) -> type[ctypes.Structure]:
     exec(writer.module("Made up."), vars(module))
     cls = getattr(module, name)
     assert issubclass(cls, ctypes.Structure | ctypes.Union)
-    return cls  # type: ignore[return-value]
+    return cls
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def _by_errno(name: str, errno: int) -> str:
     if errno == _errno.ENOMEM:
         return "The kernel has not that much memory, or the memory cgroup's limit is reached"
     if errno == _errno.EINVAL and name in SINCE:
-        return f"The command exists since Linux {SINCE[name]}"
+        return f"An argument does not fit, or the kernel lacks the command (Linux {SINCE[name]})"
     return ""
 
 

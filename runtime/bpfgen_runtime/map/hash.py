@@ -81,7 +81,8 @@ class HashMap(Map, MutableMapping[K, V]):
     def _closed_call(self, *arguments: object) -> Any:
         self.fileno()  # raises ClosedError
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def __eq__(self, other: object) -> bool:
         return self is other

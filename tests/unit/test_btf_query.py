@@ -323,6 +323,7 @@ def test_c_names() -> None:
         (TypeTag("rcu", 8), "int [4]"),
         (Ptr(29), "int (*)[4]"),
         (Array(13, 1, 2), "int (*[2])(const char *a, ...)"),
+        (Ptr(27), "const int (*)[4]"),
         (Float("double", 8), "double"),
         (Datasec(".bss", 0), ".bss"),
     ]  # fmt: skip

@@ -69,7 +69,7 @@ class Btf:
         self._types: dict[int, BtfType] = {0: VOID}
         self._found: dict[str, list[int]] = {}
         self._name_table: bytes | None = None
-        self._shares_suffixes: bool | None = None
+        self._shares_suffixes = False
         self._aligns: dict[int, int] = {}
         self._tags: dict[tuple[int, int], list[str]] | None = None
         self._pointer_size: int | None = None
@@ -117,12 +117,12 @@ class Btf:
         found = self._types.get(type_id)
         if found is not None:
             return found
-        if 0 <= type_id < self.start_id and self.base is not None:
+        if type_id < self.start_id and self.base is not None:
             return self.base.type(type_id)
-        at = self._at(type_id)
+        words, at = self.record(type_id)
         position = type_id - self.start_id + 1
-        end = self._starts[position] if position < len(self._starts) else len(self._words)
-        found = self._types[type_id] = decode(self, self._words, at, end)
+        end = self._starts[position] if position < len(self._starts) else len(words)
+        found = self._types[type_id] = decode(self, words, at, end)
         return found
 
     def types(self) -> Iterator[tuple[int, BtfType]]:
@@ -134,17 +134,15 @@ class Btf:
         """Return a type's BTF_KIND_* without decoding it."""
         if type_id == 0:
             return 0
-        if 0 < type_id < self.start_id and self.base is not None:
-            return self.base.kind(type_id)
-        return self._words[self._at(type_id) + 1] >> 24 & 0x7F
+        words, at = self.record(type_id)
+        return words[at + 1] >> 24 & 0x7F
 
     def name(self, type_id: int) -> str:
         """Return a type's name without decoding it, "" if it has none."""
         if type_id == 0:
             return ""
-        if 0 < type_id < self.start_id and self.base is not None:
-            return self.base.name(type_id)
-        return self.string(self._words[self._at(type_id)])
+        words, at = self.record(type_id)
+        return self.string(words[at])
 
     def string(self, offset: int) -> str:
         """Return the string at an offset in the string section.
@@ -210,7 +208,7 @@ class Btf:
     def _named(self, offset: int) -> list[int]:
         table = self._names()
         own = offset - self._start_str_off
-        if own > 0 and self._strings[own - 1] and not self._are_suffixes_shared():
+        if own > 0 and self._strings[own - 1] and not self._shares_suffixes:
             return []
         wanted = pack("=I", offset)
         ids = []
@@ -224,41 +222,31 @@ class Btf:
     def _names(self) -> bytes:
         """Return the name offsets of all own types as packed words, checked."""
         if self._name_table is None:
-            names = self._name_offsets()
-            if max(names, default=0) >= max(self._end_str_off, 1):
-                number = next(i for i, name in enumerate(names) if name >= self._end_str_off)
-                raise BtfError(
-                    f"type [{self.start_id + number}]: its name at {names[number]:#x} is beyond "
-                    f"the strings' end ({self._end_str_off:#x})",
-                    section=SECTION,
-                    offset=self.offset_of(self._starts[number]),
-                )
+            names = _pick(self._words, self._starts)
+            start = self._start_str_off
+            own = names if not start else [name - start for name in names if name >= start]
+            # The byte before each name: an IndexError where a name is beyond the strings, and not
+            # 0 where it is the end of another string. Compilers and pahole do not share strings so,
+            # and `find` need not look for names that are the end of others then.
+            try:
+                self._shares_suffixes = any(_pick((b"\0" + self._strings)[:-1], own))
+            except IndexError:
+                raise self._bad_name(names) from None
             self._name_table = pack(f"={len(names)}I", *names)
         return self._name_table
 
-    def _name_offsets(self) -> Sequence[int]:
-        words, starts = self._words, self._starts
-        if len(starts) < LARGE // 12:
-            return [words[at] for at in starts]
-        from _operator import itemgetter  # half the time of a loop; `operator` imports more
-
-        names: tuple[int, ...] = itemgetter(*starts)(words)
-        return names
+    def _bad_name(self, names: Sequence[int]) -> BtfError:
+        number = next(i for i, name in enumerate(names) if name >= self._end_str_off)
+        return BtfError(
+            f"type [{self.start_id + number}]: its name at {names[number]:#x} is beyond the "
+            f"strings' end ({self._end_str_off:#x})",
+            section=SECTION,
+            offset=self.offset_of(self._starts[number]),
+        )
 
     def check_names(self) -> None:
         """Raise BtfError if the name of a type is beyond the strings."""
         self._names()
-
-    def _are_suffixes_shared(self) -> bool:
-        # Compilers and pahole give each name a string of its own, and one pass that proves it
-        # (4 ms for the kernel) saves searching for every string that the name is the end of.
-        if self._shares_suffixes is None:
-            start = self._start_str_off
-            names = memoryview(self._names()).cast("I")
-            own = names if not start else [name - start for name in names if name >= start]
-            before = b"\0" + self._strings
-            self._shares_suffixes = any(map(before.__getitem__, own))
-        return self._shares_suffixes
 
     # --- questions --------------------------------------------------------------------------------
 
@@ -279,11 +267,10 @@ class Btf:
 
     def target(self, type_id: int) -> int:
         """Return the id that a reference's third word holds (PTR, TYPEDEF, CONST, FUNC, VAR, …)."""
-        if type_id < self.start_id and self.base is not None:
-            return self.base.target(type_id)
-        at = self._at(type_id)
-        target = self._words[at + 2]
-        self.check_id(target, at + 2)
+        words, at = self.record(type_id)
+        target = words[at + 2]
+        if target >= self._end_id:
+            self.check_id(target, at + 2)
         return target
 
     @property
@@ -309,7 +296,8 @@ class Btf:
             return self.base.pointer_size
         for name in _LONG_NAMES:
             for type_id in self.find(name, BTF_KIND_INT):
-                size = self._words[self._at(type_id) + 2]
+                words, at = self.record(type_id)
+                size = words[at + 2]
                 if size in (4, 8):
                     return size
         return 8
@@ -391,8 +379,17 @@ class Btf:
     # --- for the modules of this package ----------------------------------------------------------
 
     def records(self) -> tuple[Sequence[int], list[int]]:
-        """Return all words, and the index of each own record's first word."""
+        """Return all own words, and the index of each own record's first word."""
         return self._words, self._starts
+
+    def record(self, type_id: int) -> tuple[Sequence[int], int]:
+        """Return the words that have a type's record, and the index of its first."""
+        if type_id < self.start_id and self.base is not None:
+            return self.base.record(type_id)
+        number = type_id - self.start_id
+        if not 0 <= number < len(self._starts):
+            raise BtfError(f"there is no type id {type_id}, the last is {self._end_id - 1}")
+        return self._words, self._starts[number]
 
     def string_section(self) -> bytes:
         """Return the blob's own strings, each ended by NUL."""
@@ -422,12 +419,6 @@ class Btf:
             for number, type_id in enumerate(type_ids):
                 self.check_id(type_id, word + stride * number)
 
-    def _at(self, type_id: int) -> int:
-        number = type_id - self.start_id
-        if not 0 <= number < len(self._starts):
-            raise BtfError(f"there is no type id {type_id}, the last is {self._end_id - 1}")
-        return self._starts[number]
-
     def _loop(self, type_id: int) -> BtfError:
         kind = kind_name(self.kind(type_id))
         return BtfError(
@@ -452,3 +443,13 @@ class Btf:
                 offset=start,
             )
         return strings
+
+
+def _pick(source: Sequence[int], indexes: Sequence[int]) -> Sequence[int]:
+    """Return source[i] for each i of indexes."""
+    if len(indexes) < 1000:
+        return [source[i] for i in indexes]
+    from _operator import itemgetter  # half the time of a loop; `operator` imports more
+
+    picked: tuple[int, ...] = itemgetter(*indexes)(source)
+    return picked

@@ -63,7 +63,7 @@ def _declaration(btf: Btf, type_id: int, name: str, depth: int, left: list[int])
         elif isinstance(t, Ptr):
             inner = f"*{qualifiers}{inner}".rstrip()
             qualifiers = ""
-            if btf.kind(_behind_tags(btf, t.type)) in (Array.kind, FuncProto.kind):
+            if _kind_behind_qualifiers(btf, t.type) in (Array.kind, FuncProto.kind):
                 inner = f"({inner})"
         elif isinstance(t, Array):
             inner += f"[{t.nelems}]"
@@ -80,12 +80,13 @@ def _declaration(btf: Btf, type_id: int, name: str, depth: int, left: list[int])
     )
 
 
-def _behind_tags(btf: Btf, type_id: int) -> int:
+def _kind_behind_qualifiers(btf: Btf, type_id: int) -> int:
     for _ in range(MAX_RESOLVE_DEPTH):
-        if btf.kind(type_id) != TypeTag.kind:
-            break
+        kind = btf.kind(type_id)
+        if kind not in (Const.kind, Volatile.kind, Restrict.kind, TypeTag.kind):
+            return kind
         type_id = btf.target(type_id)
-    return type_id
+    return 0
 
 
 def _params(btf: Btf, proto: FuncProto, depth: int, left: list[int]) -> str:

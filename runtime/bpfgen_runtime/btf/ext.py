@@ -5,7 +5,7 @@ Kernel: struct bpf_func_info and struct bpf_line_info (v5.0), struct bpf_core_re
 
 from __future__ import annotations
 
-from struct import Struct, error, unpack_from
+from struct import Struct, unpack_from
 
 from ..errors import BtfError
 from .parse import BTF_MAGIC, BTF_VERSION
@@ -245,10 +245,9 @@ def _fill(
         raise _bad(f"{what} ends at {end:#x}, beyond the section of {len(data):#x} bytes", at)
     word = Struct(table.byte_order + "I")
     head = Struct(table.byte_order + "II")  # struct btf_ext_info_sec: sec_name_off, num_info
-    try:
-        (rec_size,) = word.unpack_from(data[:end], at)
-    except error:
-        raise _bad(f"{what} has no record size", at) from None
+    if size < word.size:
+        raise _bad(f"{what} has no record size", at)
+    (rec_size,) = word.unpack_from(data, at)
     if rec_size < table.known_size or rec_size % 4:
         raise _bad(
             f"{what} records of {rec_size} bytes: expected a multiple of 4, at least "
@@ -259,6 +258,7 @@ def _fill(
     at += 4
     if at == end:
         raise _bad(f"{what} has no records", at)
+    parts: dict[str, list[bytes]] = {}
     while at < end:
         if end - at < head.size:
             raise _bad(f"{what} is cut off in a section's header", at)
@@ -273,8 +273,9 @@ def _fill(
             raise _bad(f"{what}: bad section name: {cause.message}", at) from cause
         if not name:
             raise _bad(f"{what}: records for a section without name", at)
-        table.raw[name] = table.raw.get(name, b"") + data[first:last]
+        parts.setdefault(name, []).append(data[first:last])
         at = last
+    table.raw = {name: b"".join(each) for name, each in parts.items()}
 
 
 def _bad(message: str, offset: int) -> BtfError:

@@ -6,11 +6,18 @@ from ..errors import BtfError
 from .btf import MAX_RESOLVE_DEPTH, Btf
 from .parse import SECTION
 from .types import (
+    BTF_KIND_ARRAY,
+    BTF_KIND_DATASEC,
+    BTF_KIND_DECL_TAG,
+    BTF_KIND_ENUM,
+    BTF_KIND_ENUM64,
+    BTF_KIND_FLOAT,
+    BTF_KIND_INT,
+    BTF_KIND_PTR,
+    BTF_KIND_STRUCT,
+    BTF_KIND_UNION,
     MODIFIER_KINDS,
     Array,
-    BtfType,
-    Datasec,
-    DeclTag,
     Enum,
     Float,
     Int,
@@ -19,26 +26,42 @@ from .types import (
     kind_name,
 )
 
+# Kinds whose third word is their size.
+_SIZED = frozenset(
+    (
+        BTF_KIND_INT,
+        BTF_KIND_FLOAT,
+        BTF_KIND_STRUCT,
+        BTF_KIND_UNION,
+        BTF_KIND_ENUM,
+        BTF_KIND_ENUM64,
+        BTF_KIND_DATASEC,
+    )
+)
 _U32_MAX = 0xFFFFFFFF
 
 
 def size_of(btf: Btf, type_id: int) -> int:
     """See `Btf.size_of`."""
+    # On the words: to decode all members of a large struct for its size would take a millisecond.
     count = 1
     at = type_id
     for _ in range(MAX_RESOLVE_DEPTH):
-        if btf.kind(at) in MODIFIER_KINDS:
+        kind = btf.kind(at)
+        if kind in MODIFIER_KINDS or kind == BTF_KIND_DECL_TAG:
             at = btf.target(at)
-            continue
-        t = btf.type(at)
-        if isinstance(t, Array):
-            count *= t.nelems
-            at = t.type
-        elif isinstance(t, DeclTag):
-            at = t.type
+        elif kind == BTF_KIND_ARRAY:
+            array = btf.type(at)
+            assert isinstance(array, Array)
+            count *= array.nelems
+            at = array.type
         else:
-            size = _own_size(btf, t)
-            if size is None:
+            if kind == BTF_KIND_PTR:
+                size = btf.pointer_size
+            elif kind in _SIZED:
+                words, start = btf.record(at)
+                size = words[start + 2]
+            else:
                 raise _error(btf, at, "has no size")
             if size * count > _U32_MAX:
                 raise _error(btf, type_id, f"has {size * count} bytes, more than 32 bits can say")
@@ -46,12 +69,6 @@ def size_of(btf: Btf, type_id: int) -> int:
         if count > _U32_MAX:
             raise _error(btf, type_id, "has more elements than 32 bits can say")
     raise _error(btf, type_id, f"contains itself, or is nested deeper than {MAX_RESOLVE_DEPTH}")
-
-
-def _own_size(btf: Btf, t: BtfType) -> int | None:
-    if isinstance(t, (Int, Float, Struct, Enum, Datasec)):
-        return t.size
-    return btf.pointer_size if isinstance(t, Ptr) else None
 
 
 def align_of(btf: Btf, type_id: int, known: dict[int, int], depth: int = 0) -> int:

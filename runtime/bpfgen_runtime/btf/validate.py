@@ -13,7 +13,6 @@ from .btf import MAX_RESOLVE_DEPTH, Btf
 from .parse import SECTION
 from .types import (
     BTF_KIND_ARRAY,
-    BTF_KIND_CONST,
     BTF_KIND_DATASEC,
     BTF_KIND_DECL_TAG,
     BTF_KIND_ENUM,
@@ -21,13 +20,10 @@ from .types import (
     BTF_KIND_FUNC,
     BTF_KIND_FUNC_PROTO,
     BTF_KIND_PTR,
-    BTF_KIND_RESTRICT,
     BTF_KIND_STRUCT,
-    BTF_KIND_TYPE_TAG,
     BTF_KIND_TYPEDEF,
     BTF_KIND_UNION,
     BTF_KIND_VAR,
-    BTF_KIND_VOLATILE,
     MODIFIER_KINDS,
     FuncProto,
     Struct,
@@ -54,19 +50,8 @@ _ONLY = {
         (BTF_KIND_STRUCT, BTF_KIND_UNION, BTF_KIND_TYPEDEF, BTF_KIND_FUNC, BTF_KIND_VAR)
     ),
 }
-_REFERENCES = frozenset(
-    (
-        BTF_KIND_PTR,
-        BTF_KIND_TYPEDEF,
-        BTF_KIND_VOLATILE,
-        BTF_KIND_CONST,
-        BTF_KIND_RESTRICT,
-        BTF_KIND_TYPE_TAG,
-        BTF_KIND_VAR,
-        BTF_KIND_FUNC,
-        BTF_KIND_DECL_TAG,
-    )
-)
+# Kinds whose third word is a type id, and that refer to nothing else.
+_REFERENCES = MODIFIER_KINDS | {BTF_KIND_PTR, BTF_KIND_FUNC, BTF_KIND_DECL_TAG}
 _CONTAINERS = MODIFIER_KINDS | {BTF_KIND_ARRAY, BTF_KIND_STRUCT, BTF_KIND_UNION}
 
 

@@ -12,10 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bpfgen_runtime.errors import ClosedError, KeyExistsError, KeyMissingError, SyscallError
+from bpfgen_runtime.errors import (
+    ClosedError,
+    KeyExistsError,
+    KeyMissingError,
+    NotSupportedError,
+    SyscallError,
+)
 from bpfgen_runtime.host import capabilities
-from bpfgen_runtime.sys import bpf, bpf_more, call, explain
-from bpfgen_runtime.sys.epoll import Epoll
+from bpfgen_runtime.sys import bpf, bpf_more, call, explain, perf
 from bpfgen_runtime.sys.fd import Fd
 from bpfgen_runtime.uapi import attr, const, enums
 
@@ -432,6 +437,7 @@ def capable(monkeypatch: pytest.MonkeyPatch) -> None:
         (errno.EPERM, const.BPF_OBJ_PIN, SyscallError, "mount -t bpf bpf /sys/fs/bpf"),
         (errno.EPERM, const.BPF_MAP_CREATE, SyscallError, "ulimit -l"),
         (errno.EIO, 4711, SyscallError, "bpf command 4711: EIO"),
+        (524, const.BPF_MAP_FREEZE, SyscallError, "ENOTSUPP"),
     ],
 )
 def test_failure_by_errno(code: int, command: int, kind: type[SyscallError], message: str) -> None:
@@ -464,21 +470,21 @@ def test_lockdown_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "locked down (confidentiality" in hint
 
 
+def test_unknown_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the call's number is not known, ENOSYS is a missing feature of ours, with the machine."""
+    monkeypatch.setattr(call, "NR_BPF", -1)
+    monkeypatch.setattr(perf, "_NR_PERF_EVENT_OPEN", -1)
+    machine = os.uname().machine
+    ctypes.set_errno(errno.ENOSYS)
+    for error in (
+        call.failure(errno.ENOSYS, const.BPF_MAP_CREATE, "create map 'm'"),
+        perf._failure("perf_event_open", "open event"),
+    ):
+        assert isinstance(error, NotSupportedError)
+        assert f" on {machine} not supported" in str(error)
+
+
 # --- the rest ---
-
-
-def test_epoll_gives_keys(pipe: tuple[int, int]) -> None:
-    """wait() gives the keys of what can be read, nothing after the timeout."""
-    with Epoll() as poll:
-        poll.add(pipe[0], 42)
-        assert poll.wait(0) == []
-        os.write(pipe[1], b"x")
-        assert poll.wait() == [42]
-        assert poll.fileno() > 2
-        poll.remove(pipe[0])
-        assert poll.wait(0.001) == []
-    with pytest.raises(ClosedError, match="this epoll is closed"):
-        poll.wait(0)
 
 
 def test_start_up_imports_little() -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ..errors import SyscallError
+    from ..errors import BpfError
 
 __all__ = [
     "NR_BPF",
@@ -116,6 +116,7 @@ def bpf_call(command: int, attr: Structure, what: str) -> int:
 
     Raises:
         SyscallError: the kernel refused; see `failure`.
+        NotSupportedError: the number of bpf(2) on this architecture is not known.
     """
     result: int = syscall(NR_BPF, command, addressof(attr), sizeof(attr))
     if result < 0:
@@ -123,7 +124,7 @@ def bpf_call(command: int, attr: Structure, what: str) -> int:
     return result
 
 
-def failure(errno: int, command: int, what: str, *, note: str = "") -> SyscallError:
+def failure(errno: int, command: int, what: str, *, note: str = "") -> BpfError:
     """Return (not raise) the error for a failed bpf(2) command.
 
     Args:
@@ -136,6 +137,10 @@ def failure(errno: int, command: int, what: str, *, note: str = "") -> SyscallEr
         from ..errors import KeyMissingError
 
         return KeyMissingError(errno, _KEY_COMMANDS[command], what)
+    if NR_BPF < 0:
+        from ..errors import NotSupportedError
+
+        return NotSupportedError(f"{what}: bpf(2) on {os.uname().machine}", "add its call number")
     from .explain import explain
 
     return explain(errno, command, what, note)

@@ -114,13 +114,15 @@ def command_name(command: int) -> str:
 def _by_errno(name: str, errno: int) -> str:
     if errno == _errno.ENOSYS:
         return (
-            "This kernel is built without CONFIG_BPF_SYSCALL, this architecture's call number is "
-            "unknown, or a seccomp filter (a container's) forbids bpf(2)"
+            "This kernel is built without CONFIG_BPF_SYSCALL, or a seccomp filter (a container's) "
+            "forbids bpf(2)"
         )
     if errno == _errno.E2BIG:
         return "A field is in use that is newer than this kernel"
     if errno == _errno.ENOMEM:
         return "The kernel has not that much memory, or the memory cgroup's limit is reached"
+    if errno == 524:  # ENOTSUPP, which is no errno of user space but comes out of bpf(2)
+        return "The kernel cannot do this with this type of object (ENOTSUPP)"
     if errno == _errno.EINVAL and name in SINCE:
         return f"An argument does not fit, or the kernel lacks the command (Linux {SINCE[name]})"
     return ""

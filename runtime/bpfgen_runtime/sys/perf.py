@@ -11,7 +11,7 @@ import os
 from ctypes import c_int, c_ulong, c_void_p, get_errno
 from struct import Struct
 
-from ..errors import SyscallError
+from ..errors import BpfError, NotSupportedError, SyscallError
 from ..uapi.const import PERF_FLAG_FD_CLOEXEC, PERF_TYPE_TRACEPOINT
 from .call import address, function, number
 from .fd import Fd
@@ -107,8 +107,11 @@ def _control(event_fd: int, request: int, argument: int, name: str, what: str) -
         raise _failure(name, what)
 
 
-def _failure(command: str, what: str) -> SyscallError:
+def _failure(command: str, what: str) -> BpfError:
     errno = get_errno()
+    if _NR_PERF_EVENT_OPEN < 0:
+        machine = os.uname().machine
+        return NotSupportedError(f"{what}: {command} on {machine}", "add its call number")
     hint = ""
     if errno in (_errno.EPERM, _errno.EACCES):
         from .explain import permission_hint

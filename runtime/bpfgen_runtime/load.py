@@ -274,12 +274,19 @@ def load_program(
         try:
             return load(log_level or 1, log), _text(log)
         except SyscallError as error:
-            if error.errno != ENOSPC or size == _LOG_LIMIT:
-                # ENOSPC hides what the verifier found; the first attempt, without a log, told.
+            if error.errno != ENOSPC:
                 refusal = refusal or error
+                break
+            if size >= _LOG_LIMIT:
                 break
         size = min(size * _LOG_GROWTH, _LOG_LIMIT)
     text = _text(log)
+    if refusal is None:
+        # The log does not fit, which hid how the program did; since v6.4 its end is there.
+        try:
+            return load(0, None), text
+        except SyscallError as error:
+            refusal = error
     if not text.strip():
         raise refusal
     hint = refusal.hint
@@ -290,4 +297,4 @@ def load_program(
 
 
 def _text(log: bytearray) -> str:
-    return log[: max(log.find(0), 0)].decode("utf-8", "replace")
+    return log.partition(b"\0")[0].decode("utf-8", "replace")

@@ -252,7 +252,7 @@ class Program:
         data_in = bytes(data_in)
         if data_size_out is None:
             data_size_out = len(data_in) + _DATA_GROWTH if data_in else 0
-        data_out = bytearray(data_size_out)
+        data_out = bytearray(data_size_out) if data_size_out else None
         # A program of type syscall changes its context in place.
         context = None if ctx_in is None else bytearray(ctx_in)
         ctx_out = None
@@ -275,9 +275,8 @@ class Program:
             after = bytes(ctx_out[: result.ctx_size_out])
         else:
             after = b"" if context is None else bytes(context)
-        return TestRunResult(
-            result.retval, bytes(data_out[: result.data_size_out]), after, result.duration
-        )
+        packet = b"" if data_out is None else bytes(data_out[: result.data_size_out])
+        return TestRunResult(result.retval, packet, after, result.duration)
 
     # --- the end
 

@@ -42,8 +42,8 @@ bench: setup-test debian ## ours against peers in C: a table and build/bench.jso
 examples: setup ## compile the examples' objects and generate their skeletons again
 	$(RUN) tools/build_examples.py
 
-golden: setup-test debian ## write the expected outputs of tests/golden again
-	BPFGEN_UPDATE_GOLDEN=1 $(RUN) -m pytest tests/golden
+golden: setup-test ## write the expected modules of tests/golden again
+	$(RUN) -m tests.golden.regenerate
 
 clean: ## remove all that is made, .venv included
 	rm -rf .venv build dist runtime/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

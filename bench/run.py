@@ -30,6 +30,9 @@ def main(words: list[str]) -> int:
         reason = f"these tools: {' '.join(missing)}" if missing else "root"
         print(f"the benchmarks need {reason}", file=sys.stderr)
         return 1
+    # PYTHONDONTWRITEBYTECODE and its like would make each start another one than users have.
+    for name in [name for name in os.environ if name.startswith("PYTHON")]:
+        del os.environ[name]
     try:
         work.prepare()
     except subprocess.CalledProcessError as error:
@@ -42,7 +45,8 @@ def main(words: list[str]) -> int:
                 print(f"{row.name} ...", file=sys.stderr, flush=True)
                 results.append(_settled(row))
     JSON.write_text(json.dumps([_as_json(result) for result in results], indent=2) + "\n")
-    Console().print(_table(results))
+    # In a file or a pipe as wide as it needs to be; a terminal says how wide it is.
+    Console(width=None if sys.stdout.isatty() else 140).print(_table(results))
     missed = [result.row.name for result in results if not result.ok]
     if missed:
         print(f"missed: {', '.join(missed)}", file=sys.stderr)

@@ -16,9 +16,9 @@ def rows(stack: ExitStack) -> list[Row]:
     ring = skel.maps.records
 
     def consume() -> float:
-        skel.progs.produce.test_run(data=bytes(64), repeat=RECORDS)
+        skel.progs.produce.test_run(data_in=bytes(64), repeat=RECORDS)
         begin = time.perf_counter_ns()
-        records = list(ring.poll(timeout=0))
+        records = ring.consume()
         end = time.perf_counter_ns()
         if len(records) != RECORDS or records[-1].comm != b"postgres":
             raise RuntimeError(f"{len(records)} records of {RECORDS}, the last: {records[-1:]}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 
 from execsnoop_skel import Execsnoop
 
@@ -11,20 +10,16 @@ from execsnoop_skel import Execsnoop
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--min-uid", type=int, default=0, help="ignore users below this id")
-    parser.add_argument(
-        "--seconds", type=float, default=float("inf"), help="then stop (default: never)"
-    )
+    parser.add_argument("--seconds", type=float, help="then stop (default: never)")
     args = parser.parse_args()
 
     with Execsnoop.open() as opened:
         opened.rodata.min_uid = args.min_uid  # a constant: only before load
         with opened.load() as skel:
             skel.attach()
-            deadline = time.monotonic() + args.seconds
             try:
-                while (left := deadline - time.monotonic()) > 0:
-                    for event in skel.maps.events.poll(timeout=min(left, 1.0)):
-                        print(event)
+                for event in skel.maps.events.poll(timeout=args.seconds):
+                    print(event)
             except KeyboardInterrupt:
                 pass
             for uid, execs in skel.maps.counts.items():

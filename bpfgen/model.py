@@ -285,10 +285,8 @@ class _Builder:
         class_ = self.imports.name(found[0], hidden)
         value = self._content(spec.value_type_id, spec.value_size, hidden)
         if not found[1]:
-            index = self.imports.name("u32", hidden)
-            if self.spec.byte_order == ">":
-                index = f"{self.imports.name('be', hidden)}({index})"
-            return member(class_, f"{class_}[{value.annotation}]", index, value.ctype, value.note)
+            annotation = f"{class_}[{value.annotation}]"
+            return member(class_, annotation, "None", value.ctype, value.note)
         key = self._content(spec.key_type_id, spec.key_size, hidden)
         annotation = f"{class_}[{key.annotation}, {value.annotation}]"
         return member(class_, annotation, key.ctype, value.ctype, key.note, value.note)

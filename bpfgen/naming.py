@@ -25,88 +25,33 @@ __all__ = [
     "section_name",
 ]
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 #: Not `keyword.kwlist`: names must not depend on which Python generates.
-KEYWORDS = frozenset(
-    [
-        "False",
-        "None",
-        "True",
-        "and",
-        "as",
-        "assert",
-        "async",
-        "await",
-        "break",
-        "class",
-        "continue",
-        "def",
-        "del",
-        "elif",
-        "else",
-        "except",
-        "finally",
-        "for",
-        "from",
-        "global",
-        "if",
-        "import",
-        "in",
-        "is",
-        "lambda",
-        "nonlocal",
-        "not",
-        "or",
-        "pass",
-        "raise",
-        "return",
-        "try",
-        "while",
-        "with",
-        "yield",
-    ]
+KEYWORDS = _words(
+    "False None True and as assert async await break class continue def del elif else except "
+    "finally for from global if import in is lambda nonlocal not or pass raise return try "
+    "while with yield"
 )
 
 #: What `bpfgen_runtime.values.Struct` keeps for itself; tests compare it with the class.
-STRUCT_ATTRIBUTES = frozenset(
-    [
-        "BYTE_ORDER",
-        "LAYOUT",
-        "SIZE",
-        "_ctype",
-        "_defaults",
-        "_fields",
-        "_values",
-        "from_bytes",
-        "iter_unpack",
-        "to_bytes",
-    ]
+STRUCT_ATTRIBUTES = _words(
+    "BYTE_ORDER LAYOUT SIZE _ctype _defaults _fields _values from_bytes iter_unpack to_bytes"
 )
 
 #: The same of `bpfgen_runtime.values.DataSection`.
-SECTION_ATTRIBUTES = frozenset(["_buffer", "_memory", "_name", "_views", "close"])
+SECTION_ATTRIBUTES = _words("_buffer _memory _name _views close")
 
 #: The same of the groups of maps, programs and links in `bpfgen_runtime.skeleton`.
-GROUP_ATTRIBUTES = frozenset({"MEMBERS"})
+GROUP_ATTRIBUTES = _words("MEMBERS _c_name _clear _destroy _why_empty")
 
 #: What enum and int keep for themselves in an IntEnum.
-_ENUM_ATTRIBUTES = frozenset(
-    [
-        "as_integer_ratio",
-        "bit_count",
-        "bit_length",
-        "conjugate",
-        "denominator",
-        "from_bytes",
-        "imag",
-        "is_integer",
-        "is_named",
-        "mro",
-        "name",
-        "numerator",
-        "real",
-        "to_bytes",
-        "value",
-    ]
+ENUM_ATTRIBUTES = _words(
+    "as_integer_ratio bit_count bit_length conjugate denominator from_bytes imag is_integer "
+    "is_named mro name numerator real to_bytes value"
 )
 
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_]+")
@@ -151,7 +96,7 @@ def member_name(name: str, reserved: Set[str] = frozenset()) -> str:
     name = identifier(name)
     if name.startswith("__"):
         bare = name.strip("_")
-        name = f"{identifier(bare)}_" if bare else f"underscores_{len(name)}"
+        name = f"{bare}_" if bare[:1].isalpha() else f"underscores_{bare or len(name)}"
     while name in KEYWORDS or name in reserved:
         name += "_"
     return name
@@ -211,5 +156,6 @@ class Scope:
 def enumerator_names(names: Iterable[str]) -> dict[str, str]:
     """Name the members of one enum, as `Scope.members`; `_sunder_` names are enum's own."""
     names = list(names)
-    sunder = {n for n in names if n.startswith("_") and n.endswith("_") and not n.startswith("__")}
-    return Scope.members(names, _ENUM_ATTRIBUTES | sunder)
+    plain = {identifier(name) for name in names}
+    sunder = {name for name in plain if name.startswith("_") and name.endswith("_")}
+    return Scope.members(names, ENUM_ATTRIBUTES | sunder)

@@ -7,7 +7,7 @@ types, and `structs` and `enums` the classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -32,7 +32,8 @@ from .naming import STRUCT_ATTRIBUTES, Scope, cap_words, enumerator_names
 
 __all__ = ["EnumClass", "Field", "PyType", "Root", "StructClass", "TypeTable"]
 
-_DEPTH = 64  # of struct in struct; BTF that nests deeper points in a circle
+#: Of struct in struct: what nests deeper points in a circle, as no compiler lets it.
+_DEPTH = 64
 
 
 class Root(NamedTuple):
@@ -116,27 +117,32 @@ class TypeTable:
         self._c_names: dict[int, str] = {}
         raw: dict[int, str] = {}  # id of a struct or enum -> the name to make the class's name of
         for root in roots:
-            self._collect(root.type_id, root.fallback, raw, _DEPTH)
+            self._collect(root.type_id, root.fallback, raw)
         scope = Scope(taken)
         # BTF's order decides who keeps a name that two want.
         self.names = {id: scope.add(cap_words(raw[id])) for id in sorted(raw)}
 
-    def _collect(self, type_id: int, fallback: str, raw: dict[int, str], depth: int) -> None:
+    def _collect(
+        self, type_id: int, fallback: str, raw: dict[int, str], above: tuple[int, ...] = ()
+    ) -> None:
+        """Note the classes that a type needs, with the names to make theirs of.
+
+        Args:
+            above: the arrays and structs that contain this use of the type.
+        """
         id, kind, typedef = self._strip(type_id)
-        if depth == 0:
+        if id in above or len(above) > _DEPTH:
             raise BtfError(f"type {fallback!r} contains itself", section=".BTF")
         if isinstance(kind, Array):
-            self._collect(kind.type, fallback, raw, depth - 1)
-        elif id in raw or not self._is_class(kind):
-            return
-        else:
+            self._collect(kind.type, fallback, raw, (*above, id))
+        elif id not in raw and self._is_class(kind):
             word = "enum" if isinstance(kind, Enum) else "struct"
             name = raw[id] = kind.name or typedef or fallback
             self._c_names[id] = f"{word} {kind.name}" if kind.name else typedef or f"{word} {{...}}"
             if isinstance(kind, Struct):
                 for member in kind.members:
                     if member.name and not bitfield_width(self.btf, member):
-                        self._collect(member.type, f"{name}_{member.name}", raw, depth - 1)
+                        self._collect(member.type, f"{name}_{member.name}", raw, (*above, id))
 
     def _strip(self, type_id: int) -> tuple[int, BtfType, str]:
         """Follow modifiers and typedefs; also give the last typedef's name."""
@@ -218,7 +224,7 @@ class TypeTable:
         as_tuple = imports.name("tuple", hidden)
         return PyType(
             f"{as_tuple}[{inner.annotation}, ...]",
-            f"{as_tuple}[{inner.accepts}, ...]",
+            f"{as_tuple}[{inner.annotation}, ...]",
             f"{imports.name('array', hidden)}({inner.ctype}, {kind.nelems})",
             f"({inner.default},) * {kind.nelems}",
             has_order=inner.has_order,
@@ -239,19 +245,23 @@ class TypeTable:
 
     def structs(self, imports: Imports) -> list[StructClass]:
         """Give the structs to define: in BTF's order, except that parts come before the whole."""
-        ids = dict.fromkeys(part for id in sorted(self.names) for part in self._parts_first(id))
-        return [self._struct(id, imports) for id in ids]
+        found: dict[int, StructClass] = {}
 
-    def _parts_first(self, id: int) -> Iterator[int]:
-        kind = self.btf.type(id)
-        if isinstance(kind, Struct):
+        def visit(id: int) -> None:
+            kind = self.btf.type(id)
+            if id in found or not isinstance(kind, Struct):
+                return
             for member in kind.members:
                 part, inner, _ = self._strip(member.type)
                 while isinstance(inner, Array):
                     part, inner, _ = self._strip(inner.type)
                 if part in self.names:
-                    yield from self._parts_first(part)
-            yield id
+                    visit(part)
+            found[id] = self._struct(id, imports)
+
+        for id in sorted(self.names):
+            visit(id)
+        return list(found.values())
 
     def _struct(self, id: int, imports: Imports) -> StructClass:
         kind = self.btf.type(id)

@@ -129,7 +129,7 @@ class BigendianMaps(MapGroup):
     # attribute, C name, class, key type, value or event type
     MEMBERS: ClassVar[Members] = (
         ("records", "records", HashMap, be(u32), Record),
-        ("kinds", "kinds", ArrayMap, be(u32), be(enum_of(Kind, u32))),
+        ("kinds", "kinds", ArrayMap, None, be(enum_of(Kind, u32))),
     )
     records: HashMap[int, Record]
     kinds: ArrayMap[Kind]

@@ -208,7 +208,7 @@ class NestedMaps(MapGroup):
     # attribute, C name, class, key type, value or event type
     MEMBERS: ClassVar[Members] = (
         ("outers", "outers", HashMap, Packed, Outer),
-        ("unnamed", "unnamed", ArrayMap, u32, UnnamedValue),
+        ("unnamed", "unnamed", ArrayMap, None, UnnamedValue),
     )
     outers: HashMap[Packed, Outer]
     unnamed: ArrayMap[UnnamedValue]

@@ -105,7 +105,7 @@ class OpaqueMaps(MapGroup):
 
     # attribute, C name, class, key type, value or event type
     MEMBERS: ClassVar[Members] = (
-        ("locked", "locked", ArrayMap, u32, Locked),
+        ("locked", "locked", ArrayMap, None, Locked),
         ("mixed", "mixed", HashMap, opaque(8), Mixed),
     )
     locked: ArrayMap[Locked]

@@ -72,7 +72,7 @@ class Texts(Struct):
         def __init__(
             self,
             comm: CharArray | str | bytes = ...,
-            lines: tuple[CharArray | str | bytes, ...] = ...,
+            lines: tuple[CharArray, ...] = ...,
             mac: bytes = ...,
             addresses: tuple[bytes, ...] = ...,
             offsets: tuple[int, ...] = ...,

@@ -9,9 +9,10 @@ from .ctype import Scalar, as_ctype, placed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Generic, TypeVar, overload
+    from collections.abc import Callable
+    from typing import Any, ClassVar, Generic, TypeVar, overload
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer
 
     from .ctype import CType
     from .text import CharArray
@@ -25,13 +26,6 @@ _CODES = "BbHhIiQqfd"
 _SIZES = (1, 1, 2, 2, 4, 4, 8, 8, 4, 8)
 
 
-def _read_only(section: DataSection, name: str) -> AttributeError:
-    return AttributeError(
-        f"{section._name}.{name} is a constant: constants are set before load, on the rodata"
-        " of the open skeleton"
-    )
-
-
 class DataSection:
     """The variables of one section of the object, such as `.bss`.
 
@@ -40,19 +34,33 @@ class DataSection:
     be torn.
 
     Args:
-        buffer: writable memory: a `bytearray` before load, the section's `mmap` after.
+        buffer: the section's memory: a `bytearray` before load, the section's `mmap` after.
         name: what messages call the section; the class's name if not given.
     """
 
     __slots__ = ("_buffer", "_name", "_views")
 
+    _variables: ClassVar[dict[str, Any]] = {}
+
+    def __init_subclass__(cls) -> None:
+        # In place of each declaration a plain property, whose access costs least: CPython runs
+        # its function without a call of `__get__` in Python and, since 3.12, without a call at
+        # all.
+        own = {
+            name: value for name, value in cls.__dict__.items() if isinstance(value, _Declaration)
+        }
+        for name, variable in own.items():
+            setattr(cls, name, property(*variable.accessors(name)))
+        cls._variables = {**cls._variables, **own}
+
     def __init__(self, buffer: Buffer, *, name: str = "") -> None:
         view = memoryview(buffer).cast("B")
         self._name = name or type(self).__name__
         self._buffer: memoryview | None = view
+        # What is shorter than one number cannot be cast, and needs not be.
         self._views: tuple[memoryview, ...] = tuple(
             [
-                view[: len(view) // size * size].cast(code)  # type: ignore[call-overload]
+                view[: len(view) // size * size].cast(code) if len(view) >= size else view[:0]  # type: ignore[call-overload]
                 for code, size in zip(_CODES, _SIZES, strict=True)
             ]
         )
@@ -72,28 +80,87 @@ class DataSection:
     def __repr__(self) -> str:
         if self._buffer is None:
             return f"<{self._name}, closed>"
-        names = [
-            name
-            for cls in reversed(type(self).__mro__)
-            for name, value in cls.__dict__.items()
-            if isinstance(value, Global)
-        ]
-        return f"{self._name}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        values = [f"{name}={getattr(self, name)!r}" for name in self._variables]
+        return f"{self._name}({', '.join(values)})"
+
+
+class _Declaration:
+    """Where a variable is and what it is; becomes a property of its class."""
+
+    __slots__ = ("ctype", "offset")
+
+    def __init__(self, ctype: Any, offset: int) -> None:
+        self.ctype = as_ctype(ctype)
+        self.offset = offset
+
+    def accessors(self, name: str) -> tuple[Callable[[Any], Any], Callable[[Any, Any], None]]:
+        """Return functions that read and write the variable of a section."""
+        ctype, offset = self.ctype, self.offset
+        read, write = _whole(name, ctype, offset)
+        if (
+            not isinstance(ctype, Scalar)
+            or offset % ctype.size
+            or (ctype.order or "<") != _HOST_ORDER
+        ):
+            return read, write
+        # A bool is read as its byte: a view of bools is undefined where one is neither 0 nor 1.
+        code, wrap = ("B", bool) if ctype.code == "?" else (ctype.code, ctype.wrap)
+        view, index = _CODES.index(code), offset // ctype.size
+
+        def get(section: DataSection) -> Any:
+            try:
+                return section._views[view][index]
+            except IndexError:
+                return read(section)  # raises what there is to say
+
+        def set_(section: DataSection, value: Any) -> None:
+            try:
+                section._views[view][index] = value
+            except (IndexError, TypeError, ValueError):
+                write(section, value)  # raises what there is to say
+
+        # Views accept numbers too large for `float`, and any int for a bool.
+        setter = write if ctype.code in "f?" else set_
+        return get if wrap is None else _compose(wrap, get), setter
+
+
+def _compose(outer: Callable[[Any], Any], inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda argument: outer(inner(argument))
+
+
+def _whole(
+    name: str, ctype: CType[Any], offset: int
+) -> tuple[Callable[[Any], Any], Callable[[Any, Any], None]]:
+    """Return functions that read and write any variable, as a copy of its bytes."""
+
+    def read(section: DataSection) -> Any:
+        return ctype.decode(section._memory(name), offset)
+
+    def write(section: DataSection, value: Any) -> None:
+        memory = section._memory(name)
+        if memory.readonly:
+            raise _read_only(section, name)
+        try:
+            raw = ctype.encode(value)
+        except (OverflowError, TypeError, ValueError) as error:
+            raise placed(error, f"{section._name}.{name}") from None
+        memory[offset : offset + len(raw)] = raw
+
+    return read, write
+
+
+def _read_only(section: DataSection, name: str) -> AttributeError:
+    return AttributeError(
+        f"{section._name}.{name} is a constant: constants are set before load, on the rodata"
+        " of the open skeleton"
+    )
 
 
 if TYPE_CHECKING:
 
     class _Variable(Generic[T]):
-        ctype: CType[T]
-        offset: int
-        name: str
-
         def __init__(self, ctype: CType[T] | type[T], offset: int) -> None: ...
-        @overload
-        def __get__(self, instance: None, owner: type) -> Self: ...
-        @overload
         def __get__(self, instance: DataSection, owner: type) -> T: ...
-        def __get__(self, instance: Any, owner: type) -> Any: ...
 
     class Global(_Variable[T]):
         """A global variable of type `ctype` at `offset` (bytes) in its section."""
@@ -111,79 +178,15 @@ if TYPE_CHECKING:
 
 else:
 
-    class Global(property):
-        # A property, because its `__get__` is C: calling one in Python costs as much as the rest.
-
+    class Global(_Declaration):
+        __slots__ = ()
         __class_getitem__ = classmethod(type(list[int]))
 
-        def __init__(self, ctype, offset):
-            self.ctype = as_ctype(ctype)
-            self.offset = offset
-            self.name = "?"
-            super().__init__(*self._accessors())
-
-        def __set_name__(self, owner, name):
-            self.name = name
-
-        def __repr__(self):
-            return f"<{type(self).__name__} {self.ctype.c_name} {self.name} at {self.offset:#x}>"
-
-        def _accessors(self):
-            ctype, offset = self.ctype, self.offset
-            if (
-                not isinstance(ctype, Scalar)
-                or offset % ctype.size
-                or (ctype.order or "<") != _HOST_ORDER
-            ):
-                return self._read, self._write
-            # A bool is read as its byte: a view of bools would be undefined where it is neither 0
-            # nor 1.
-            code, wrap = ("B", bool) if ctype.code == "?" else (ctype.code, ctype.wrap)
-            view, index = _CODES.index(code), offset // ctype.size
-            return (
-                self._getter(view, index, wrap),
-                # Views accept floats too large for `float`, and any int for a bool.
-                self._write if ctype.code in "f?" else self._setter(view, index),
-            )
-
-        def _getter(self, view, index, wrap):
-            def get(section):
-                try:
-                    return section._views[view][index]
-                except IndexError:
-                    section._memory(self.name)
-                    raise
-
-            def get_wrapped(section):
-                return wrap(get(section))
-
-            return get if wrap is None else get_wrapped
-
-        def _setter(self, view, index):
-            def set_(section, value):
-                try:
-                    section._views[view][index] = value
-                except (IndexError, TypeError, ValueError):
-                    self._write(section, value)  # raises what there is to say
-
-            return set_
-
-        def _read(self, section):
-            return self.ctype.decode(section._memory(self.name), self.offset)
-
-        def _write(self, section, value):
-            memory = section._memory(self.name)
-            if memory.readonly:
-                raise _read_only(section, self.name)
-            try:
-                raw = self.ctype.encode(value)
-            except (OverflowError, TypeError, ValueError) as error:
-                raise placed(error, f"{section._name}.{self.name}") from None
-            memory[self.offset : self.offset + len(raw)] = raw
-
     class Constant(Global):
-        def _accessors(self):
-            return super()._accessors()[0], self._refuse
+        __slots__ = ()
 
-        def _refuse(self, section, value):
-            raise _read_only(section, self.name)
+        def accessors(self, name):
+            def refuse(section, value):
+                raise _read_only(section, name)
+
+            return super().accessors(name)[0], refuse

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from bpfgen_runtime.errors import VerifierError
 from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.object import Object
 from bpfgen_runtime.spec import ObjectSpec
 
-from tests.support.clang import compile_bpf
+from tests.support.clang import ROOT, compile_bpf
 from tests.support.kernelview import map_id, map_view, program_view
 from tests.support.libbpf import LibbpfObject
 
@@ -25,14 +27,18 @@ OBJECTS = [
     "load_plain",
     "load_sections",
     "load_subprogs",
+    "load_testrun",
     "load_tracing",
 ]
 
 
-@pytest.fixture(params=OBJECTS)
+EXAMPLES = [ROOT / "examples" / name / f"{name}.bpf.o" for name in ("execsnoop", "xdp_count")]
+
+
+@pytest.fixture(params=[*OBJECTS, *EXAMPLES], ids=lambda each: getattr(each, "stem", each))
 def both(request: pytest.FixtureRequest) -> Iterator[tuple[LibbpfObject, ObjectSpec]]:
     """One object, opened by both."""
-    path = compile_bpf(request.param)
+    path = request.param if isinstance(request.param, Path) else compile_bpf(request.param)
     with LibbpfObject(path) as theirs:
         yield theirs, load_spec(str(path))
 
@@ -97,6 +103,16 @@ def test_load_gives_the_kernel_the_same(both: tuple[LibbpfObject, ObjectSpec]) -
         our_programs = {name: p.fileno() for name, p in ours.programs.items()}
         their_programs = {p.name: p.fd for p in theirs.programs() if p.autoload}
         assert _views(our_programs, our_maps) == _views(their_programs, their_maps)
+
+
+def test_a_refused_object_fails_alike() -> None:
+    """What the verifier refuses fails with the same errno in both."""
+    path = compile_bpf("load_refused")
+    with LibbpfObject(path) as theirs, pytest.raises(OSError, match="cannot load") as their_error:
+        theirs.load()
+    with pytest.raises(VerifierError) as our_error:
+        Object.load(load_spec(str(path)))
+    assert our_error.value.errno == their_error.value.errno
 
 
 def _views(programs: dict[str, int], maps: dict[str, int]) -> dict[str, Any]:

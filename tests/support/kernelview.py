@@ -16,7 +16,7 @@ _PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE = 1, 2
 
 
 def program_view(fd: int, map_names: Mapping[int, str]) -> dict[str, Any]:
-    """Describe a program: identity, verified instructions, function and line records.
+    """Describe a program: identity, verified instructions, function and line records, types.
 
     Args:
         map_names: names by the kernel's map ids, which stand in the instructions.
@@ -47,6 +47,7 @@ def program_view(fd: int, map_names: Mapping[int, str]) -> dict[str, Any]:
         "code": _with_names(bytes(code), map_names),
         "func_info": list(struct.iter_unpack("=2I", bytes(func_info))),
         "line_info": list(struct.iter_unpack("=4I", bytes(line_info))),
+        "types": list(_loaded_btf(info.btf_id).types()) if info.btf_id else None,
     }
 
 
@@ -84,13 +85,17 @@ def map_id(fd: int) -> int:
 def _type_names(info: MapInfo) -> tuple[str, str] | None:
     if info.btf_id == 0:
         return None
-    with bpf.btf_get_fd_by_id(info.btf_id) as fd:
+    btf = _loaded_btf(info.btf_id)
+    return _named(btf, info.btf_key_type_id), _named(btf, info.btf_value_type_id)
+
+
+def _loaded_btf(number: int) -> Btf:
+    with bpf.btf_get_fd_by_id(number) as fd:
         size = bpf.btf_get_info_by_fd(fd.fileno()).btf_size
         data = (ctypes.c_char * size)()
         wanted = BtfInfo(btf=ctypes.addressof(data), btf_size=size)
         bpf.obj_get_info_by_fd(bpf_fd=fd.fileno(), info=wanted)
-    btf = Btf.parse(bytes(data))
-    return _named(btf, info.btf_key_type_id), _named(btf, info.btf_value_type_id)
+    return Btf.parse(bytes(data))
 
 
 def _named(btf: Btf, type_id: int) -> str:

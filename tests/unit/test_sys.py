@@ -20,7 +20,7 @@ from bpfgen_runtime.errors import (
     SyscallError,
 )
 from bpfgen_runtime.host import capabilities
-from bpfgen_runtime.sys import bpf, bpf_more, call, explain, perf
+from bpfgen_runtime.sys import bpf, bpf_info, bpf_more, call, explain, perf
 from bpfgen_runtime.sys.fd import Fd
 from bpfgen_runtime.uapi import attr, const, enums
 
@@ -245,7 +245,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeKernel]:
 
     def put(*errnos: int) -> FakeKernel:
         kernel = FakeKernel(*errnos)
-        for module in (call, bpf, bpf_more):
+        for module in (call, bpf, bpf_info, bpf_more):
             monkeypatch.setattr(module, "syscall", kernel)
         return kernel
 
@@ -387,7 +387,7 @@ def test_prog_query_asks_older_kernels_for_less(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_unknown_command_of_the_module() -> None:
-    """sys.bpf offers the functions of bpf_more, and nothing else of it."""
+    """sys.bpf offers the functions of the two other modules, and nothing else of them."""
     assert bpf.prog_query is bpf_more.prog_query
     with pytest.raises(AttributeError, match=r"sys\.bpf' has no attribute 'Structure'"):
         bpf.Structure  # type: ignore[attr-defined]  # noqa: B018
@@ -471,7 +471,7 @@ def test_lockdown_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unknown_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the call's number is not known, ENOSYS is a missing feature of ours, with the machine."""
+    """Where the number is not known, ENOSYS is a missing feature of ours, with the machine."""
     monkeypatch.setattr(call, "NR_BPF", -1)
     monkeypatch.setattr(perf, "_NR_PERF_EVENT_OPEN", -1)
     machine = os.uname().machine
@@ -495,6 +495,7 @@ def test_start_up_imports_little() -> None:
     command = [sys.executable, "-S", "-I", "-c", f"{code}; print(*sys.modules)"]
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     slow = {"contextlib", "dataclasses", "enum", "functools", "inspect", "pathlib", "re", "typing"}
-    rare = {"uapi.enums", "uapi.attr_more", "uapi.perf_attr", "sys.bpf_more", "sys.explain", "host"}
+    rare = {"uapi.enums", "uapi.attr_more", "uapi.perf_attr", "host"}
+    rare |= {"sys.bpf_info", "sys.bpf_more", "sys.explain"}
     assert "bpfgen_runtime.sys.bpf" in loaded
     assert loaded & (slow | {f"bpfgen_runtime.{name}" for name in rare}) == set()

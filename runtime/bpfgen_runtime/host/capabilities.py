@@ -47,8 +47,7 @@ def in_initial_user_namespace(uid_map: str | None = None) -> bool:
 
 
 def missing_for_bpf(needed: tuple[str, ...] = ("CAP_BPF", "CAP_PERFMON")) -> str | None:
-    """Return one sentence on what this process lacks for BPF, with the remedy; None if it lacks
-    nothing.
+    """Return one sentence on what this process lacks for BPF, with the remedy, or None.
 
     CAP_SYS_ADMIN stands for all three; CAP_BPF loads, CAP_PERFMON (tracing) or CAP_NET_ADMIN
     (networking) comes on top.

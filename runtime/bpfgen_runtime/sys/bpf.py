@@ -4,8 +4,8 @@ Descriptors go in as numbers and come out as `Fd`, close-on-exec. Buffers go in 
 objects: the lengths that the kernel wants along with them are theirs. `what` says in error messages
 what was being done to which object, e.g. `"create map 'counts'"`.
 
-The commands that open, load and attach issue are here, the others in `bpf_more`, which is imported
-when one of them is first asked for; all of them are names of this module.
+The commands that open, load and attach issue are here, the others in `bpf_info` and `bpf_more`,
+which are imported when one of them is first asked for; all of them are names of this module.
 """
 
 from __future__ import annotations
@@ -59,46 +59,47 @@ if TYPE_CHECKING:
         LinkCreateAttrTracing,
         LinkCreateAttrUprobeMulti,
     )
+    from .bpf_info import btf_get_fd_by_id as btf_get_fd_by_id
+    from .bpf_info import btf_get_info_by_fd as btf_get_info_by_fd
+    from .bpf_info import btf_get_next_id as btf_get_next_id
+    from .bpf_info import link_get_fd_by_id as link_get_fd_by_id
+    from .bpf_info import link_get_info_by_fd as link_get_info_by_fd
+    from .bpf_info import link_get_next_id as link_get_next_id
+    from .bpf_info import map_get_fd_by_id as map_get_fd_by_id
+    from .bpf_info import map_get_info_by_fd as map_get_info_by_fd
+    from .bpf_info import map_get_next_id as map_get_next_id
+    from .bpf_info import obj_get_info_by_fd as obj_get_info_by_fd
+    from .bpf_info import prog_get_fd_by_id as prog_get_fd_by_id
+    from .bpf_info import prog_get_info_by_fd as prog_get_info_by_fd
+    from .bpf_info import prog_get_next_id as prog_get_next_id
+    from .bpf_info import task_fd_query as task_fd_query
     from .bpf_more import ProgQuery as ProgQuery
-    from .bpf_more import btf_get_fd_by_id as btf_get_fd_by_id
-    from .bpf_more import btf_get_info_by_fd as btf_get_info_by_fd
-    from .bpf_more import btf_get_next_id as btf_get_next_id
     from .bpf_more import enable_stats as enable_stats
     from .bpf_more import iter_create as iter_create
     from .bpf_more import link_detach as link_detach
-    from .bpf_more import link_get_fd_by_id as link_get_fd_by_id
-    from .bpf_more import link_get_info_by_fd as link_get_info_by_fd
-    from .bpf_more import link_get_next_id as link_get_next_id
     from .bpf_more import link_update as link_update
     from .bpf_more import map_delete_batch as map_delete_batch
-    from .bpf_more import map_get_fd_by_id as map_get_fd_by_id
-    from .bpf_more import map_get_info_by_fd as map_get_info_by_fd
-    from .bpf_more import map_get_next_id as map_get_next_id
     from .bpf_more import map_lookup_and_delete_batch as map_lookup_and_delete_batch
     from .bpf_more import map_lookup_batch as map_lookup_batch
     from .bpf_more import map_update_batch as map_update_batch
-    from .bpf_more import obj_get_info_by_fd as obj_get_info_by_fd
     from .bpf_more import prog_attach as prog_attach
     from .bpf_more import prog_bind_map as prog_bind_map
     from .bpf_more import prog_detach as prog_detach
-    from .bpf_more import prog_get_fd_by_id as prog_get_fd_by_id
-    from .bpf_more import prog_get_info_by_fd as prog_get_info_by_fd
-    from .bpf_more import prog_get_next_id as prog_get_next_id
     from .bpf_more import prog_query as prog_query
     from .bpf_more import prog_stream_read_by_fd as prog_stream_read_by_fd
     from .bpf_more import prog_test_run as prog_test_run
-    from .bpf_more import task_fd_query as task_fd_query
     from .bpf_more import token_create as token_create
 else:
 
     def __getattr__(name):
         if name == "__path__":  # asked for by every `from .bpf import`
             raise AttributeError(name)
-        from . import bpf_more
+        from . import bpf_info, bpf_more
 
-        if name not in bpf_more.__all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(bpf_more, name)
+        for module in (bpf_info, bpf_more):
+            if name in module.__all__:
+                return getattr(module, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 #: How often PROG_LOAD is tried while the kernel answers EAGAIN: the verifier gives up so when a
@@ -442,8 +443,9 @@ def link_create(
     cgroup: LinkCreateAttrCgroup | None = None,
     what: str = "",
 ) -> Fd:
-    """Attach a program (or struct_ops map) to a target; the link lives as long as its descriptor or
-    a pin.
+    """Attach a program (or struct_ops map) to a target.
+
+    The link lives as long as a descriptor or a pin of it.
 
     From `target_btf_id` on, the arguments share bytes: give the one that the attach type reads.
 
@@ -485,8 +487,9 @@ def link_create(
 def raw_tracepoint_open(
     *, prog_fd: int, name: str | bytes | None = None, cookie: int = 0, what: str = ""
 ) -> Fd:
-    """Attach a raw tracepoint program, or one whose target its load has fixed (tp_btf, fentry, LSM
-    …).
+    """Attach a raw tracepoint program, or one whose target its load has fixed.
+
+    The latter are tp_btf, fentry, fexit, fmod_ret and LSM programs, and extensions.
 
     Args:
         name: the tracepoint, for BPF_PROG_TYPE_RAW_TRACEPOINT; None for the others.

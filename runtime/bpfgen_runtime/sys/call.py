@@ -42,9 +42,8 @@ __all__ = [
     "writable",
 ]
 
-# Rows: uname -m, then the numbers of bpf and perf_event_open. Architectures that are not here
-# follow the generic table (asm-generic/unistd.h) if they are younger than bpf(2), else they are
-# unknown.
+# uname -m: the numbers of bpf and perf_event_open. 280 and 241 are the generic table's, which
+# architectures younger than bpf(2) share.
 _NUMBERS = {
     "x86_64": (321, 298),
     "i386": (357, 336),
@@ -64,14 +63,12 @@ _NUMBERS = {
     "mips": (4355, 4333),
     "mips64": (5315, 5292),
 }
-# A 32-bit process on a 64-bit kernel sees that kernel's uname and makes its own architecture's
-# calls.
+# A 32-bit process on a 64-bit kernel sees that kernel's uname, and makes its own calls.
 _COMPAT = {"x86_64": "i386", "aarch64": "armv7l", "mips64": "mips"}
 
 
 def number(call: int, machine: str | None = None, *, wide: bool = sys.maxsize > 1 << 32) -> int:
-    """Return this process's number of a system call, -1 (which the kernel answers by ENOSYS) if
-    unknown.
+    """Return this process's number of a system call; -1, which gets ENOSYS, if it is unknown.
 
     Args:
         call: 0 for bpf(2), 1 for perf_event_open(2).
@@ -163,8 +160,10 @@ def pointer(data: bytes | None) -> int:
 
 
 def address(data: Buffer | None) -> tuple[int, object]:
-    """Return where the bytes of a buffer are, 0 for None, and what to keep alive until the call is
-    over."""
+    """Return where the bytes of a buffer are, and what to keep alive until the call is over.
+
+    None is at 0. A read-only buffer other than bytes is copied.
+    """
     if data is not None and not isinstance(data, bytes):
         view = memoryview(data)
         if not view.readonly:

@@ -152,9 +152,9 @@ def build(
     """
     if not spec.programs and not spec.maps:
         raise GenerateError("the object has no programs and no maps: nothing to make a skeleton of")
+    if name is not None and not naming.is_identifier(name):
+        raise GenerateError(f"name {name!r} is no identifier")
     object_name = naming.object_name(file_name) if name is None else name
-    if not naming.is_identifier(object_name):
-        raise GenerateError(f"name {object_name!r} is no identifier: choose another by --name")
     if spec.btf is None:
         raise GenerateError("the object has no BTF, hence no types: compile it with clang -g")
     return _Builder(spec, object_name, events).module(file_name, sha256, name)

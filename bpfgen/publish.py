@@ -36,8 +36,8 @@ def write(path: Path, text: str) -> None:
         return
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        if not os.access(path, os.W_OK):
-            raise PermissionError(13, os.strerror(13), str(path))
+        with open(path, "r+b"):  # replacing needs no right to the file itself, but it is wanted
+            pass
     except FileNotFoundError:
         mode = 0o666 & ~_umask()
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

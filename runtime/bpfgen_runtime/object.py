@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .map import Map
+    from .relocate import LinkedProgram
     from .spec import ObjectSpec
     from .sys.fd import Fd
 
@@ -90,7 +91,7 @@ class Object:
                     raise
                 live.log = log
                 loaded.programs[program.name] = live
-                loaded._bind_constants(spec, live)
+                loaded._bind_constants(spec, each, live)
         except BaseException:
             loaded.close()
             raise
@@ -115,15 +116,15 @@ class Object:
                     self.data[name] = data
         return fds
 
-    def _bind_constants(self, spec: ObjectSpec, program: Program) -> None:
-        # So that dumps of the program can find all constants, also those that it does not use; as
-        # libbpf does, and like there a kernel that cannot (before v5.10) is none the worse.
+    def _bind_constants(self, spec: ObjectSpec, linked: LinkedProgram, program: Program) -> None:
+        """Let a program hold the constants that it does not use, too, for those who dump it."""
+        used = {use[1] for use in linked.map_uses}
         for name, live in self.maps.items():
-            if spec.maps[name].is_rodata:
+            if name not in used and spec.maps[name].is_rodata:
                 try:
                     bpf.prog_bind_map(prog_fd=program.fileno(), map_fd=live.fileno())
                 except SyscallError as error:
-                    if error.errno != EINVAL:
+                    if error.errno != EINVAL:  # the kernel is older than v5.10, and no worse for it
                         raise
 
     @property

@@ -161,18 +161,33 @@ class InfoTable(_Table[R]):
         """
         raw = self.raw.get(section, b"")
         pack, unpack = self._struct.pack, self._struct.unpack_from
-        end = start + size
+        first, last = self._place(raw, start), self._place(raw, start + size)
         cut = []
-        for at in range(0, len(raw), self.rec_size):
+        for at in range(first, last, self.rec_size):
             insn_off, *rest = unpack(raw, at)
-            if start <= insn_off < end:
-                if (insn_off - start) % _INSN_SIZE:
-                    raise BtfError(
-                        f"offset {insn_off:#x} in {section!r} is not that of an instruction",
-                        section=SECTION,
-                    )
-                cut.append(pack(insn_base + (insn_off - start) // _INSN_SIZE, *rest))
+            if (insn_off - start) % _INSN_SIZE:
+                raise BtfError(
+                    f"offset {insn_off:#x} in {section!r} is not that of an instruction",
+                    section=SECTION,
+                )
+            cut.append(pack(insn_base + (insn_off - start) // _INSN_SIZE, *rest))
         return b"".join(cut)
+
+    def _place(self, raw: bytes, insn_off: int) -> int:
+        """Return where in a section's records those from an instruction on begin.
+
+        Records ascend: the kernel refuses others. A search by halves keeps objects of many
+        functions from costing functions times records.
+        """
+        size, unpack = self.rec_size, self._struct.unpack_from
+        low, high = 0, len(raw) // size
+        while low < high:
+            middle = (low + high) // 2
+            if unpack(raw, middle * size)[0] < insn_off:
+                low = middle + 1
+            else:
+                high = middle
+        return low * size
 
 
 class BtfExt:

@@ -283,14 +283,10 @@ class Relocator:
 
     def _refuse_core(self, functions: Iterable[ProgramSpec], ext: BtfExt) -> None:
         for function in functions:
-            first = function.insn_offset * INSN_SIZE
-            for record in ext.core_relos.records(self._elf_section(function)):
-                if first <= record.insn_off < first + len(function.code):
-                    raise NotSupportedError(
-                        "CO-RE relocations",
-                        f"function {function.name!r} reads kernel types, instruction"
-                        f" {(record.insn_off - first) // INSN_SIZE}",
-                    )
+            if self._records(ext.core_relos, function, 0):
+                raise NotSupportedError(
+                    "CO-RE relocations", f"function {function.name!r} reads kernel types"
+                )
 
     def _infos(self, table: InfoTable[Any], what: str, base: dict[ProgramSpec, int]) -> bytes:
         """Collect the records of all functions of a program, one function after the other.
@@ -299,12 +295,7 @@ class Relocator:
         """
         parts: list[bytes] = []
         for function, first in base.items():
-            part = table.for_program(
-                self._elf_section(function),
-                function.insn_offset * INSN_SIZE,
-                len(function.code),
-                first,
-            )
+            part = self._records(table, function, first)
             if not part:
                 if parts:
                     raise RelocationError(
@@ -314,8 +305,10 @@ class Relocator:
             parts.append(part)
         return b"".join(parts)
 
-    def _elf_section(self, function: ProgramSpec) -> str:
-        return self._spec.image.sections[function.section_index].name
+    def _records(self, table: InfoTable[Any], function: ProgramSpec, first: int) -> bytes:
+        section = self._spec.image.sections[function.section_index].name
+        start = function.insn_offset * INSN_SIZE
+        return table.for_program(section, start, len(function.code), first)
 
 
 def poisoned_map(log: str, map_names: list[str]) -> str | None:

@@ -392,7 +392,7 @@ def test_subprogram_without_records(
 def test_core_records_of_a_subprogram() -> None:
     """CO-RE records of any part of the program are refused; the message names the function."""
     core = [(".text", [_words(8, 1, 1, 0)])]
-    with pytest.raises(NotSupportedError, match=r"CO-RE relocations .*'sub' .*instruction 0"):
+    with pytest.raises(NotSupportedError, match=r"CO-RE relocations .*'sub'"):
         _object_with_infos(FUNCS, LINES, core).link()
 
 

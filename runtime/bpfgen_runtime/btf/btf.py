@@ -69,6 +69,7 @@ class Btf:
         self._types: dict[int, BtfType] = {0: VOID}
         self._found: dict[str, list[int]] = {}
         self._name_table: bytes | None = None
+        self._strings_with: dict[bytes, bytes] = {}
         self._shares_suffixes = False
         self._aligns: dict[int, int] = {}
         self._tags: dict[tuple[int, int], list[str]] | None = None
@@ -204,6 +205,17 @@ class Btf:
             found.append(self._start_str_off + at)
             at = self._strings.find(wanted, at + 1)
         return found
+
+    def strings_with(self, part: bytes) -> bytes:
+        """Return those own strings that have part in them, each ended by NUL; kept, once asked."""
+        kept = self._strings_with.get(part)
+        if kept is None:
+            strings, found, end = self._strings, [], 0
+            while (at := strings.find(part, end)) >= 0:
+                end = strings.index(b"\0", at) + 1
+                found.append(strings[strings.rfind(b"\0", 0, at) + 1 : end])
+            kept = self._strings_with[part] = b"".join(found)
+        return kept
 
     def _named(self, offset: int) -> list[int]:
         table = self._names()

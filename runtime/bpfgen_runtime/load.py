@@ -6,7 +6,7 @@ from errno import ENOSPC, EPERM
 from mmap import MAP_SHARED, PAGESIZE, PROT_READ, PROT_WRITE, mmap
 
 from .errors import NotSupportedError, SyscallError, VerifierError
-from .relocate import poisoned_map
+from .relocate import poisoned_map, unresolved
 from .sections import ATTACH_BTF, SLEEPABLE, XDP_FRAGS
 from .sys import bpf
 from .uapi import const as k
@@ -191,6 +191,11 @@ def fill_data(spec: MapSpec, fd: Fd) -> mmap | None:
         no variable that is visible outside of its file.
     """
     assert spec.contents is not None, "only data sections have contents"
+    if len(spec.contents) != spec.value_size:
+        raise ValueError(
+            f"contents of {spec.name!r} have {len(spec.contents)} bytes, its value_size is"
+            f" {spec.value_size}"
+        )
     bpf.map_update_elem(
         map_fd=fd.fileno(),
         key=bytes(4),
@@ -289,7 +294,7 @@ def load_program(
             refusal = error
     if not text.strip():
         raise refusal
-    hint = refusal.hint
+    hint = unresolved(linked, text) or refusal.hint
     missing = poisoned_map(text, list(spec.maps))
     if missing is not None:
         hint = f"The program uses map {missing!r}, which was not created: its autocreate is False"

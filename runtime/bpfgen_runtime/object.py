@@ -49,13 +49,16 @@ class Object:
         self._closed = False
 
     @classmethod
-    def load(cls, spec: ObjectSpec, *, log_level: int = 0) -> Self:
+    def load(
+        cls, spec: ObjectSpec, *, log_level: int = 0, btf_custom_path: str | None = None
+    ) -> Self:
         """Create an object's maps and load its programs: all of them or nothing.
 
         The spec is only read, and can be loaded again.
 
         Args:
             log_level: `BPF_LOG_LEVEL*` bits for every program, on top of its own `log_level`.
+            btf_custom_path: a file of BTF for CO-RE, in place of `spec.btf_custom_path`.
 
         Raises:
             NotSupportedError: the object needs something that this version or this kernel lacks.
@@ -66,7 +69,14 @@ class Object:
         _check(spec)
         # What the file alone can get wrong shows before there is anything to undo.
         relocator = Relocator(spec)
-        linked = [relocator.link(p) for p in spec.programs.values() if p.autoload]
+        programs = [program for program in spec.programs.values() if program.autoload]
+        if spec.btf_ext is not None and len(spec.btf_ext.core_relos):
+            from .core_target import relocate_core
+
+            relocator.patched = relocate_core(
+                spec, relocator.functions_of(programs), btf_custom_path or spec.btf_custom_path
+            )
+        linked = [relocator.link(program) for program in programs]
         targets = [attach_btf_id(each.spec) for each in linked]
         loaded = cls(spec.name)
         try:

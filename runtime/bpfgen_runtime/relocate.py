@@ -32,17 +32,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from .btf.ext import BtfExt, InfoTable
+    from .btf.ext import InfoTable
+    from .core import Poison
     from .elf.image import ByteOrder, Symbol
     from .spec import ObjectSpec, ProgramSpec
 
-__all__ = ["LinkedProgram", "Relocator", "poisoned_map"]
+__all__ = ["LinkedProgram", "Relocator", "describe_poison", "poisoned_map", "unresolved"]
 
 _CALL = BPF_JMP | BPF_CALL
 
 #: A reference to a map that was not created becomes a call of helper 2001000000 + the map's index,
 #: as libbpf writes it: the verifier refuses it only where the program can reach it.
 _POISON_BASE = 2_001_000_000
+
+#: How far from its end libbpf looks in a log, too, for what it can explain.
+_LAST_LINES = 11
 
 # What a relocated instruction refers to.
 _TO_CALL = 0
@@ -60,6 +64,7 @@ class LinkedProgram:
         func_info, line_info: records as `BPF_PROG_LOAD` takes them, one after the other.
         func_info_size, line_info_size: bytes per record, 0 if there are none.
         map_uses: `(instruction, map name, whether its value is addressed)`.
+        poisoned: by instruction, why CO-RE could not relocate it.
     """
 
     __slots__ = (
@@ -69,6 +74,7 @@ class LinkedProgram:
         "line_info",
         "line_info_size",
         "map_uses",
+        "poisoned",
         "spec",
     )
 
@@ -80,6 +86,7 @@ class LinkedProgram:
         self.line_info = b""
         self.line_info_size = 0
         self.map_uses: list[tuple[int, str, bool]] = []
+        self.poisoned: dict[int, Poison] = {}
 
     def fill_in(self, fds: Mapping[str, int], map_names: list[str]) -> bytes:
         """Return the code with map descriptors in it.
@@ -115,10 +122,21 @@ class Relocator:
         NotSupportedError: from `link`, for references this version cannot resolve.
     """
 
-    __slots__ = ("_calls", "_data_at", "_map_at", "_spec", "_targets", "_text", "_text_index")
+    __slots__ = (
+        "_calls",
+        "_data_at",
+        "_map_at",
+        "_spec",
+        "_targets",
+        "_text",
+        "_text_index",
+        "patched",
+    )
 
     def __init__(self, spec: ObjectSpec) -> None:
         self._spec = spec
+        #: What `core.relocate` made of functions: code in place of theirs, poisoned instructions.
+        self.patched: dict[ProgramSpec, tuple[bytes, dict[int, Poison]]] = {}
         # By where they begin in .text, in bytes.
         self._text = {f.insn_offset * INSN_SIZE: f for f in spec.subprograms}
         text = spec.image.section(TEXT_SECTION)
@@ -133,6 +151,17 @@ class Relocator:
         self._targets: dict[ProgramSpec, dict[int, tuple[int, str, int]]] = {}
         self._calls: dict[ProgramSpec, list[tuple[int, ProgramSpec]]] = {}
 
+    def functions_of(self, programs: Iterable[ProgramSpec]) -> list[ProgramSpec]:
+        """Return the programs and every subprogram that they reach, each once."""
+        found = dict.fromkeys(programs)
+        pending = list(found)
+        while pending:
+            for _, callee in self._calls_of(pending.pop()):
+                if callee not in found:
+                    found[callee] = None
+                    pending.append(callee)
+        return list(found)
+
     def link(self, program: ProgramSpec) -> LinkedProgram:
         """Append every subprogram that the program reaches, once, and turn the calls to them.
 
@@ -141,20 +170,23 @@ class Relocator:
         """
         linked = LinkedProgram(program)
         code = linked.code
-        code += program.code
+        code += self._code_of(program)
         base = {program: 0}  # function -> its first instruction; in the order of appending
         stack = [iter(self._calls_of(program))]
         while stack:
             for _, callee in stack[-1]:
                 if callee not in base:
                     base[callee] = len(code) // INSN_SIZE
-                    code += callee.code
+                    code += self._code_of(callee)
                     stack.append(iter(self._calls_of(callee)))
                     break
             else:
                 stack.pop()
         order = program.byte_order
         for function, first in base.items():
+            if function in self.patched:
+                for insn, reason in self.patched[function][1].items():
+                    linked.poisoned[first + insn] = reason
             targets = self._targets_of(function)
             for insn, callee in self._calls_of(function):
                 at = first + insn
@@ -170,12 +202,14 @@ class Relocator:
                     linked.map_uses.append((at, name, kind == _TO_DATA))
         ext = self._spec.btf_ext
         if ext is not None:
-            self._refuse_core(base, ext)
             linked.func_info_size = ext.func_info.known_size
             linked.func_info = self._infos(ext.func_info, "function", base)
             linked.line_info_size = ext.line_info.known_size
             linked.line_info = self._infos(ext.line_info, "line", base)
         return linked
+
+    def _code_of(self, function: ProgramSpec) -> bytes:
+        return self.patched[function][0] if function in self.patched else function.code
 
     # --- calls
 
@@ -281,13 +315,6 @@ class Relocator:
 
     # --- .BTF.ext
 
-    def _refuse_core(self, functions: Iterable[ProgramSpec], ext: BtfExt) -> None:
-        for function in functions:
-            if self._records(ext.core_relos, function, 0):
-                raise NotSupportedError(
-                    "CO-RE relocations", f"function {function.name!r} reads kernel types"
-                )
-
     def _infos(self, table: InfoTable[Any], what: str, base: dict[ProgramSpec, int]) -> bytes:
         """Collect the records of all functions of a program, one function after the other.
 
@@ -311,6 +338,34 @@ class Relocator:
         return table.for_program(section, start, len(function.code), first)
 
 
+def describe_poison(program: LinkedProgram, insn_index: int) -> str | None:
+    """Say why CO-RE poisoned an instruction; None if it did not.
+
+    Args:
+        insn_index: as in the verifier's log: of the program as it was loaded.
+    """
+    reason = program.poisoned.get(insn_index)
+    return None if reason is None else str(reason)
+
+
+def unresolved(program: LinkedProgram, log: str) -> str | None:
+    """Say which CO-RE relocation is to blame if that is why the verifier refused the program.
+
+    The log then ends, but for its statistics, with `insn: (85) call unknown#195896080` and
+    `invalid func unknown#195896080`.
+    """
+    if not program.poisoned:
+        return None
+    from .core import POISON
+
+    lines = log.splitlines()[-_LAST_LINES:]
+    for line, after in zip(reversed(lines[:-1]), reversed(lines[1:]), strict=True):
+        if after == f"invalid func unknown#{POISON}":
+            index = line.partition(":")[0]
+            return describe_poison(program, int(index)) if index.isdecimal() else None
+    return None
+
+
 def poisoned_map(log: str, map_names: list[str]) -> str | None:
     """Find in a verifier log which map that was not created a program wants to use."""
     marker = f"unknown#{_POISON_BASE // 1_000_000}"
@@ -318,7 +373,7 @@ def poisoned_map(log: str, map_names: list[str]) -> str | None:
     if at < 0:
         return None
     digits = log[at + len("unknown#") :].split(maxsplit=1)[0]
-    index = int(digits) - _POISON_BASE if digits.isdigit() else -1
+    index = int(digits) - _POISON_BASE if digits.isdecimal() else -1
     return map_names[index] if 0 <= index < len(map_names) else None
 
 

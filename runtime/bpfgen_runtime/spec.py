@@ -422,11 +422,14 @@ class ObjectSpec(_Spec):
         btf, btf_ext: the type information, fixed up as the kernel wants it; None if there is none.
         image: the ELF image that all this was read from.
         unsupported: sections that this version cannot load, e.g. `.struct_ops`.
+        btf_custom_path: a file of BTF (raw, or in ELF) that CO-RE relocations go by; None for that
+            of the running kernel.
     """
 
     __slots__ = (
         "_variables",
         "btf",
+        "btf_custom_path",
         "btf_ext",
         "byte_order",
         "externs",
@@ -462,6 +465,7 @@ class ObjectSpec(_Spec):
         self.subprograms: list[ProgramSpec] = []
         self.externs: dict[str, ExternSpec] = {}
         self.unsupported: tuple[str, ...] = ()
+        self.btf_custom_path: str | None = None
         self._variables: dict[str, VariableSpec] | None = None
 
     @property

@@ -66,6 +66,14 @@ def test_initial_values_reach_the_kernel() -> None:
             assert bytes(loaded.data.get(name, value)) == value
 
 
+def test_contents_of_another_size() -> None:
+    """Contents that are not as long as the value are refused before the kernel would read them."""
+    spec = spec_of("load_testrun")
+    spec.maps[".bss"].contents = bytearray(8)
+    with pytest.raises(ValueError, match=r"contents of '\.bss' have 8 bytes, its value_size is 16"):
+        Object.load(spec)
+
+
 def test_constants_cannot_be_changed_any_more() -> None:
     """`.rodata` is frozen and mapped read-only."""
     with Object.load(spec_of("load_testrun")) as loaded:

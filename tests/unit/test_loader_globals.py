@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from bpfgen_runtime.btf import Datasec, Func, FuncProto, SecVar, Var
-from bpfgen_runtime.errors import BtfError
+from bpfgen_runtime.errors import BtfError, ElfError
 from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.loader.globals import kernel_name
 from bpfgen_runtime.uapi.const import BPF_F_MMAPABLE, BPF_F_RDONLY_PROG
@@ -134,12 +134,12 @@ def test_hidden_functions_become_static() -> None:
     assert (linkage["hidden_sum"], linkage["global_sum"], linkage["leaf"]) == (0, 1, 0)
 
 
-def _data_object(types: Types, linkage: int, symbol: str) -> bytes:
+def _data_object(types: Types, linkage: int, symbol: str, value: int = 8) -> bytes:
     var = types.add(Var("counter", U64, linkage))
     types.add(Datasec(".data", 0, [SecVar(var, 0, 8)]))
     elf = minimal()
     section = elf.section(".data", bytes(16), flags=SHF_ALLOC | SHF_WRITE)
-    elf.symbol(symbol, section, value=8, size=8, type=STT_OBJECT)
+    elf.symbol(symbol, section, value=value, size=8, type=STT_OBJECT)
     elf.section(".BTF", types.build())
     return elf.build()
 
@@ -148,6 +148,22 @@ def test_place_of_one_variable() -> None:
     """The offset is the symbol's value."""
     spec = load_spec(_data_object(Types(), 1, "counter"))
     assert spec.variables["counter"].offset == 8
+
+
+@pytest.mark.parametrize("value", [9, 16, 1 << 40])
+def test_symbol_outside_its_section(value: int) -> None:
+    """A variable that ends behind its section, as the symbol says, is an error."""
+    with pytest.raises(BtfError, match=r"'counter' ends outside section '\.data'"):
+        load_spec(_data_object(Types(), 1, "counter", value))
+
+
+def test_two_sections_of_one_name() -> None:
+    """A section's name means one map."""
+    elf = minimal()
+    for _ in range(2):
+        elf.section(".data", bytes(8), flags=SHF_ALLOC | SHF_WRITE)
+    with pytest.raises(ElfError, match=r"two maps are called '\.data'"):
+        load_spec(elf.build())
 
 
 def test_variable_without_symbol() -> None:
@@ -178,7 +194,7 @@ def test_datasec_of_something_else() -> None:
 
 
 def test_variable_outside_its_section() -> None:
-    """A variable that ends behind its section is an error, not a wrong value."""
+    """A variable that ends behind its section, as BTF says, is an error, not a wrong value."""
     types = Types()
     var = types.add(Var("counter", U64, 1))
     types.add(Datasec(".data", 4, [SecVar(var, 0, 8)]))

@@ -165,9 +165,9 @@ class InfoTable(_Table[R]):
         cut = []
         for at in range(first, last, self.rec_size):
             insn_off, *rest = unpack(raw, at)
-            if (insn_off - start) % _INSN_SIZE:
+            if not start <= insn_off < start + size or (insn_off - start) % _INSN_SIZE:
                 raise BtfError(
-                    f"offset {insn_off:#x} in {section!r} is not that of an instruction",
+                    f"offset {insn_off:#x} in {section!r} is out of order, or of no instruction",
                     section=SECTION,
                 )
             cut.append(pack(insn_base + (insn_off - start) // _INSN_SIZE, *rest))

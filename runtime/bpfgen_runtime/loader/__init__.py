@@ -70,9 +70,9 @@ def load_spec(source: ElfImage | str | os.PathLike[str] | bytes) -> ObjectSpec:
         section = image.section(".BTF.ext")
         if section is not None:
             spec.btf_ext = BtfExt.parse(section.data, spec.btf)
-    for map_spec in user_maps(image, spec.btf):
-        spec.maps[map_spec.name] = map_spec
-    for map_spec in data_maps(image, spec.btf):
+    for map_spec in (*user_maps(image, spec.btf), *data_maps(image, spec.btf)):
+        if map_spec.name in spec.maps:
+            raise ElfError(f"two maps are called {map_spec.name!r}", section=map_spec.section)
         spec.maps[map_spec.name] = map_spec
     for function in every:
         if function.is_subprogram:

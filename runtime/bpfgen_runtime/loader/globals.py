@@ -158,6 +158,8 @@ def _fix_section(
         if section is None or section.size == 0:
             raise BtfError(f"BTF describes section {name!r}, which the file does not have")
         size = section.size
+        if size > 0xFFFFFFFF:
+            raise BtfError(f"section {name!r} has {size} bytes, more than BTF can say")
     places = []
     for place in datasec.vars:
         var = btf.type(place.type)
@@ -168,6 +170,8 @@ def _fix_section(
             if symbol is None:
                 raise BtfError(f"variable {var.name!r} of section {name!r} has no symbol")
             if needs_places:
+                if symbol.value + place.size > size:
+                    raise BtfError(f"variable {var.name!r} ends outside section {name!r}")
                 place = SecVar(place.type, symbol.value, place.size)
             if symbol.visibility in (STV_HIDDEN, STV_INTERNAL):
                 changes[place.type] = Var(var.name, var.type, BTF_VAR_STATIC)

@@ -83,7 +83,7 @@ def test_an_offset_between_instructions_is_refused() -> None:
     """insn_off must be a multiple of 8 where instructions are counted."""
     bad = info_table(8, [(XDP, [words(12, 7)])])
     ext = BtfExt.parse(raw_ext([bad]), btf())
-    with pytest.raises(BtfError, match="not that of an instruction"):
+    with pytest.raises(BtfError, match="of no instruction"):
         ext.func_info.for_program("xdp", 0, 64)
 
 

@@ -23,7 +23,7 @@ LAYERS = (
     ("btf",),
     ("core", "spec", "loader", "linker"),
     ("features",),
-    ("relocate",),
+    ("core_target", "relocate"),
     ("map", "program"),
     ("load", "object"),
     ("link", "ringbuf", "perfbuf", "usdt", "struct_ops"),

@@ -20,7 +20,13 @@ from bpfgen_runtime.insn import (
     encode,
 )
 from bpfgen_runtime.loader import load_spec
-from bpfgen_runtime.relocate import LinkedProgram, Relocator, poisoned_map
+from bpfgen_runtime.relocate import (
+    LinkedProgram,
+    Relocator,
+    describe_poison,
+    poisoned_map,
+    unresolved,
+)
 
 from tests.support.btfbuilder import info_table, raw_ext
 from tests.support.clang import compile_bpf
@@ -325,7 +331,6 @@ def _words(*values: int) -> bytes:
 def _object_with_infos(
     func_info: list[tuple[str, list[bytes]]],
     line_info: list[tuple[str, list[bytes]]],
-    core: list[tuple[str, list[bytes]]] = [],  # noqa: B006 - read only
 ) -> Builder:
     """`main` of two instructions in tc calls `sub` of one, the second function of .text."""
     b = Builder()
@@ -350,7 +355,7 @@ def _object_with_infos(
         )
 
     b.elf.section(".BTF", blob)
-    tables = [table(8, func_info), table(16, line_info), table(16, core)]
+    tables = [table(8, func_info), table(16, line_info)]
     b.elf.section(".BTF.ext", raw_ext(tables))
     return b
 
@@ -389,17 +394,36 @@ def test_subprogram_without_records(
         _object_with_infos(funcs, lines).link()
 
 
-def test_core_records_of_a_subprogram() -> None:
-    """CO-RE records of any part of the program are refused; the message names the function."""
-    core = [(".text", [_words(8, 1, 1, 0)])]
-    with pytest.raises(NotSupportedError, match=r"CO-RE relocations .*'sub'"):
-        _object_with_infos(FUNCS, LINES, core).link()
+def test_core_patched_functions() -> None:
+    """What CO-RE made of a function goes in place of its code; poisoned ones are known by index."""
+    b = _object_with_infos(FUNCS, LINES)
+    spec = load_spec(b.elf.build())
+    relocator = Relocator(spec)
+    main, sub = relocator.functions_of([spec.programs["main"]])
+    relocator.patched = {sub: (encode([HELPER_CALL], "<"), {0: "no such field"})}  # type: ignore[dict-item]
+    linked = relocator.link(main)
+    assert decode(bytes(linked.code), "<") == [call(1), EXIT, HELPER_CALL]
+    assert [describe_poison(linked, insn) for insn in (0, 1, 2)] == [None, None, "no such field"]
 
 
-def test_core_records_elsewhere() -> None:
-    """CO-RE records of functions that the program does not contain are no hindrance."""
-    core = [(".text", [_words(0, 1, 1, 0)])]
-    assert len(_object_with_infos(FUNCS, LINES, core).link().code) == 24
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ("1: (85) call unknown#195896080\ninvalid func unknown#195896080\n", "gone"),
+        ("1: (85) call unknown#195896080\ninvalid func unknown#195896080\nprocessed 2\n", "gone"),
+        ("2: (85) call unknown#195896080\ninvalid func unknown#195896080\n", None),
+        ("x: (85) call unknown#195896080\ninvalid func unknown#195896080\n", None),
+        ("invalid func unknown#195896080\n", None),
+        ("1: (85) call unknown#7\ninvalid func unknown#7\n", None),
+        ("1: (85) call u\ninvalid func unknown#195896080" + "\nmore" * 20, None),
+        ("", None),
+    ],
+)
+def test_unresolved(log: str, expected: str | None) -> None:
+    """The poisoned instruction that the verifier stumbled over is found in the end of its log."""
+    linked = LinkedProgram(load_spec(minimal().build()).programs["drop"])
+    linked.poisoned[1] = "gone"  # type: ignore[assignment]
+    assert unresolved(linked, log) == expected
 
 
 def test_minimal_program_needs_nothing() -> None:

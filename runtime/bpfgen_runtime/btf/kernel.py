@@ -63,6 +63,28 @@ def module_btf(name: str) -> Btf:
     return found
 
 
+def every_module_btf() -> list[Btf]:
+    """Return the BTFs of all loaded modules, sorted by name; those that vanish meanwhile left out.
+
+    Without CAP_SYS_ADMIN there are none, as for libbpf, whose way to them asks for it.
+    """
+    from ..host.capabilities import effective
+
+    try:
+        names = sorted(set(os.listdir(BTF_DIRECTORY)) - {"vmlinux"})
+    except FileNotFoundError:
+        return []
+    if not names or "CAP_SYS_ADMIN" not in effective():
+        return []
+    found = []
+    for name in names:
+        try:
+            found.append(module_btf(name))
+        except NotSupportedError:
+            continue  # unloaded
+    return found
+
+
 def _read(name: str) -> bytes | None:
     path = f"{BTF_DIRECTORY}/{name}"
     try:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from .image import ByteOrder
 
-__all__ = ["read_elf"]
+__all__ = ["read_elf", "read_section"]
 
 #: Longer names are refused: entries that all point into one long string would otherwise need memory
 #: that grows with the square of the file.
@@ -94,6 +94,21 @@ def read_elf(source: str | os.PathLike[str] | bytes, *, name: str | None = None)
         cut = name.encode("utf-8", "surrogateescape")[: BPF_OBJ_NAME_LEN - 1]
         own_name = cut.decode("utf-8", "surrogateescape")
     return _Reader(label, content).read(own_name)
+
+
+def read_section(content: bytes, name: str) -> bytes | None:
+    """Return one section of any ELF file, such as a vmlinux; None if it has no such section.
+
+    Raises:
+        ElfError: the file is damaged.
+    """
+    reader = _Reader("ELF", content)
+    what = f"section {name!r}"
+    section = reader._foreign(what, reader.elf.get_section_by_name, name)
+    if section is None:
+        return None
+    data: bytes = reader._foreign(what, section.data)
+    return data
 
 
 def _read_file(path: str) -> bytes:

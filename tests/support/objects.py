@@ -53,6 +53,7 @@ def map_image(
     name: str = "m",
     linkage: int = 1,
     section_size: int | None = None,
+    datasec_size: int = 0,
     elf: ElfWriter | None = None,
 ) -> ElfImage:
     """Build an object of one program and one map with the given (field, type id) pairs."""
@@ -61,7 +62,7 @@ def map_image(
     members = [Member(field, type_id, 64 * i) for i, (field, type_id) in enumerate(fields)]
     definition = types.add(Struct("", size, members))
     var = types.add(Var(name, definition, linkage))
-    types.add(Datasec(".maps", 0, [SecVar(var, 0, size)]))
+    types.add(Datasec(".maps", datasec_size, [SecVar(var, 0, size)]))
     real_size = size if section_size is None else section_size
     section = elf.section(".maps", bytes(real_size), flags=SHF_ALLOC | SHF_WRITE, align=8)
     elf.symbol(name, section, size=size, type=STT_OBJECT)

@@ -177,10 +177,11 @@ def test_static_map() -> None:
         load(lambda t: [("type", t.uint(1))], linkage=0)
 
 
-def test_map_outside_its_section() -> None:
-    """A variable that ends behind the section is refused."""
-    with pytest.raises(FormatError, match="ends outside the section"):
-        load(lambda t: [("type", t.uint(1))], section_size=4)
+@pytest.mark.parametrize("datasec_size", [0, 8])
+def test_map_outside_its_section(datasec_size: int) -> None:
+    """A variable that ends behind the section is refused, by whomever its place was filled in."""
+    with pytest.raises(FormatError, match="'m'.* ends outside"):
+        load(lambda t: [("type", t.uint(1))], section_size=4, datasec_size=datasec_size)
 
 
 def test_maps_without_btf() -> None:

@@ -180,7 +180,7 @@ def test_static_map() -> None:
 @pytest.mark.parametrize("datasec_size", [0, 8])
 def test_map_outside_its_section(datasec_size: int) -> None:
     """A variable that ends behind the section is refused, by whomever its place was filled in."""
-    with pytest.raises(FormatError, match="'m'.* ends outside"):
+    with pytest.raises(FormatError, match=r"'m'.* ends outside"):
         load(lambda t: [("type", t.uint(1))], section_size=4, datasec_size=datasec_size)
 
 

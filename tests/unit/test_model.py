@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from bpfgen_runtime.btf import Btf, encode
@@ -37,6 +34,7 @@ from bpfgen.generate import generate
 from bpfgen.imports import Imports
 from bpfgen.pytypes import PyType, Root, TypeTable
 from tests.golden.regenerate import Case
+from tests.support.modules import load_module
 
 U32 = Int("unsigned int", 4)
 
@@ -50,20 +48,6 @@ def table(types: list[BtfType], *roots: int, order: str = "<") -> TypeTable:
 def use(types: list[BtfType], root: int, order: str = "<") -> PyType:
     made = table(types, root, order=order)
     return made.describe(root, Imports(made.names.values()))
-
-
-def load(path: Path) -> ModuleType:
-    """Import a module from its file, under a name of its own."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # dataclasses looks the module up by its name
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules[path.stem]
-    return module
 
 
 SCALARS = [
@@ -233,7 +217,7 @@ def test_event_of_keyed_map() -> None:
 
 def test_big_endian_values() -> None:
     """The classes of a big-endian object read and write big-endian bytes; only load refuses it."""
-    module = load(Case("bigendian").module)
+    module = load_module(Case("bigendian").module)
     record = module.Record(
         at=1, delta=-2, kind=module.Kind.KIND_B, ports=(3, 4), comm="abc", where=0xFFFF
     )
@@ -254,7 +238,7 @@ def test_big_endian_values() -> None:
 
 def test_initial_values() -> None:
     """An open skeleton has the initial values of globals, of every shape and section."""
-    module = load(Case("globals").module)
+    module = load_module(Case("globals").module)
     with module.Globals.open() as opened:
         assert opened.rodata.config == module.Config(low=1, high=2, name="first")
         assert opened.rodata.answer == 42
@@ -269,7 +253,7 @@ def test_initial_values() -> None:
 
 def test_values_of_every_scalar() -> None:
     """A struct of every scalar round-trips, and its zero is C's."""
-    module = load(Case("scalars").module)
+    module = load_module(Case("scalars").module)
     zero = module.Scalars2()
     assert zero.to_bytes() == bytes(module.Scalars2.SIZE)
     full = module.Scalars2(
@@ -292,7 +276,7 @@ def test_values_of_every_scalar() -> None:
 
 def test_text_and_bytes() -> None:
     """char is text, unsigned char bytes, signed char numbers."""
-    module = load(Case("text").module)
+    module = load_module(Case("text").module)
     texts = module.Texts(
         comm="bash", lines=(CharArray("a"),) * 4, mac=b"\1\2\3\4\5\6", offsets=(-1, 0, 1)
     )
@@ -308,7 +292,7 @@ def test_text_and_bytes() -> None:
 
 def test_opaque_bytes_round_trip() -> None:
     """Members not expressed yet keep their bytes; what the kernel manages is written zero."""
-    module = load(Case("opaque").module)
+    module = load_module(Case("opaque").module)
     raw = bytes(range(64))
     mixed = module.Mixed.from_bytes(raw)
     padding = {4, 5, 6, 7, 34, 35, 57, 58, 59}
@@ -325,7 +309,7 @@ def test_hostile_names(tmp_path: Path) -> None:
     text = generate(data, file_name=name)
     path = tmp_path / "hostile_skel.py"
     path.write_text(text)
-    module = load(path)
+    module = load_module(path)
     assert not hasattr(module, "os")
     assert module.__doc__.splitlines()[0].startswith('Skeleton of a"""')
 
@@ -359,7 +343,7 @@ def test_damaged_module(tmp_path: Path) -> None:
     path = tmp_path / "damaged_skel.py"
     path.write_text(f"{head}{mark}{rest[8:]}")
     with pytest.raises(BpfError, match="generate it again"):
-        load(path).Minimal.open()
+        load_module(path).Minimal.open()
 
 
 def test_module_of_another_abi(tmp_path: Path) -> None:
@@ -369,6 +353,6 @@ def test_module_of_another_abi(tmp_path: Path) -> None:
     path = tmp_path / "future_skel.py"
     path.write_text(text)
     with pytest.raises(NotSupportedError) as caught:
-        load(path)
+        load_module(path)
     assert "bpfgen skeleton minimal.bpf.o" in str(caught.value)
     assert "99" in str(caught.value)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsKeysAndGetItem
 
     K = TypeVar("K")
+    T = TypeVar("T")
     V = TypeVar("V")
 else:
     K = V = object
@@ -134,7 +135,16 @@ class HashMap(Map, MutableMapping[K, V]):
         """Return all keys and values."""
         return dict(self._pairs())
 
-    def get(self, key: K, default: Any = None) -> Any:
+    if TYPE_CHECKING:
+
+        @overload
+        def get(self, key: K, /) -> V | None: ...
+        @overload
+        def get(self, key: K, /, default: V) -> V: ...
+        @overload
+        def get(self, key: K, /, default: T) -> V | T: ...
+
+    def get(self, key: K, /, default: Any = None) -> Any:
         """Return the key's value, `default` if it is not there."""
         value = self._find(key)
         return default if value is MISSING else value

@@ -67,7 +67,7 @@ int count(struct xdp_md *ctx)
 	found->count++;
 	bpf_spin_unlock(&found->lock);
 	current.number++;
-	return XDP_PASS;
+	return XDP_DROP;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -37,11 +37,11 @@ with Execsnoop.open() as opened, opened.load() as skel:
     skel.attach()
     child = subprocess.Popen(["true"])
     child.wait()
-    pids = []
-    while child.pid not in pids:
-        events = list(skel.maps.events.poll(timeout=5.0))
-        assert events, "no event within 5 seconds"
-        pids += [event.pid for event in events]
+    for event in skel.maps.events.poll(timeout=5.0):
+        if event.pid == child.pid:
+            break
+    else:
+        raise AssertionError("no event of the child within 5 seconds")
     assert skel.bss.seen >= 1
 """
 

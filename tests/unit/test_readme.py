@@ -90,7 +90,7 @@ def test_make_targets_exist() -> None:
 
 def test_commands_and_options_exist() -> None:
     """Each `bpfgen COMMAND` line of README.md is a command that has the options shown."""
-    lines = re.findall(r"^bpfgen (\w+) (.*)$", README, re.MULTILINE)
+    lines = re.findall(r"^bpfgen (\w+) (OBJECT .*)$", README, re.MULTILINE)
     assert {command for command, _ in lines} == {"skeleton", "inspect"}
     bpfgen = Path(sys.executable).parent / "bpfgen"
     for command, options in lines:

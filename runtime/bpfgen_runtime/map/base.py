@@ -123,7 +123,8 @@ class Map:
         """Refuse a map of another type, or whose sizes are not those of its key and value types."""
         if self.map_type not in types:
             raise BpfError(
-                f"map {self.name!r} cannot be a {type(self).__name__}: its type is {self.type!r}"
+                f"map {self.name!r} cannot be of class {type(self).__name__}:"
+                f" its type is {self.type!r}"
             )
         for what, ctype, size in (
             ("keys", self.key_type, self.key_size),

@@ -525,7 +525,7 @@ def _struct_plan(ctype: StructType[Any], order: str) -> Plan:
 
 def _encode_struct(cls: type[Struct], fields: Iterable[FieldPlan], value: Any) -> bytes:
     if not isinstance(value, cls):
-        raise TypeError(f"needs a {cls.__name__}, not {type(value).__name__}: {value!r}")
+        raise TypeError(f"needs {cls.__name__}, not {type(value).__name__}: {value!r}")
     raw = bytearray(cls.SIZE)
     for field in fields:
         try:

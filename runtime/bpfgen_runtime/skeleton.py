@@ -261,10 +261,16 @@ class _State(_Slots):
             if _is_filled(self, name):
                 getattr(self, name).close()
 
+    @property
+    def closed(self) -> bool:
+        raise NotImplementedError
+
     def destroy(self) -> None:
         raise NotImplementedError
 
     def __enter__(self) -> Self:
+        if self.closed:
+            raise ClosedError(self._why_empty(""))
         return self
 
     def __exit__(
@@ -327,7 +333,7 @@ class OpenSkeleton(_State):
         self._clear("_spec", "maps", "progs", *[name for name, _, _ in self.SECTIONS])
 
     def _why_empty(self, name: str) -> str:
-        what = "" if name == "_spec" else f".{name}"
+        what = "" if name.startswith("_") or not name else f".{name}"
         return f"{type(self).__name__}{what}: {_USED_UP}"
 
     def __repr__(self) -> str:
@@ -369,7 +375,7 @@ class Skeleton(_State):
             setattr(self, "progs", self.PROGS(loaded.programs))  # noqa: B010
             setattr(self, "links", self.LINKS())  # noqa: B010
             for name, section, cls in self.SECTIONS:
-                setattr(self, name, cls(loaded.data[section], name=f"{spec.name}.{name}"))
+                setattr(self, name, cls(loaded.data[section], name=f"{opened._name}.{name}"))
         except BaseException:
             self._close_sections()
             loaded.close()

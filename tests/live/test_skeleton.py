@@ -85,6 +85,7 @@ def test_open_skeleton_is_used_up_by_load(maps: ModuleType) -> None:
             "rodata": lambda: opened.rodata,
             "spec": lambda: opened.spec,
             "load": lambda: opened.load(),
+            "with": lambda: opened.__enter__(),
             "kept section": lambda: sections.hits,
             "kept group": lambda: group.on_getpgid,
         }
@@ -137,6 +138,7 @@ def test_destroyed_skeleton(maps: ModuleType) -> None:
         lambda: program.fileno(),
         lambda: link.fileno(),
         lambda: skel.links.on_getpgid,
+        lambda: skel.__enter__(),
     ):
         with pytest.raises(ClosedError):
             use()

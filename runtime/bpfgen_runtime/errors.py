@@ -46,7 +46,7 @@ class BpfError(Exception):
         return self.message
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions pickle as cls(*args); ours have keyword arguments, so the state goes along whole.
+        # Exceptions pickle as cls(*args); ours have keyword arguments: the state goes along whole.
         return _rebuild, (type(self), self.args, self._state())
 
     def _state(self) -> dict[str, object]:

@@ -7,7 +7,7 @@ import os
 import struct
 import threading
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from bpfgen_runtime.errors import (
@@ -29,6 +29,7 @@ from bpfgen_runtime.uapi.enums import MapType
 from bpfgen_runtime.values import (
     CharArray,
     Struct,
+    as_ctype,
     bool8,
     byte_array,
     char_array,
@@ -79,6 +80,10 @@ class Stat(Struct):
 
     comm: CharArray = CharArray()
     count: int = 0
+
+    if TYPE_CHECKING:
+
+        def __init__(self, comm: CharArray | str | bytes = ..., count: int = ...) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ def make() -> Iterator[Make]:
 
 
 def _size(ctype: Any) -> int:
-    return int(ctype.SIZE if isinstance(ctype, type) else ctype.size)
+    return as_ctype(ctype).size
 
 
 @pytest.fixture(params=["batch", "single"])
@@ -157,7 +162,7 @@ def steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
             raise SyscallError(errno.EINVAL, "BPF_MAP_LOOKUP_BATCH", "unknown command")
 
         for name in ("lookup", "lookup_and_delete", "update", "delete"):
-            monkeypatch.setattr(batch_module.bpf, f"map_{name}_batch", refuse, raising=False)
+            monkeypatch.setattr(bpf, f"map_{name}_batch", refuse, raising=False)
     return str(request.param)
 
 
@@ -394,7 +399,7 @@ def test_walk_gives_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         next_key[:] = again[key == again[0]]
         return True
 
-    monkeypatch.setattr(batch_module.bpf, "map_get_next_key", endless)
+    monkeypatch.setattr(bpf, "map_get_next_key", endless)
     with pytest.raises(BpfError, match="read map 'tested': others delete keys faster"):
         list(batch_module._walk(live))
 
@@ -443,8 +448,9 @@ def test_threads_do_not_share_buffers(make: Make, threads: int) -> None:
 def test_array_as_sequence(make: Make, steps: str, cls: type[Any], map_type: int) -> None:
     """An array map is a sequence with assignment and negative indices."""
     live = make(cls, map_type, u32, u64, 5)
-    one, zero = (((7,) * CPUS, (0,) * CPUS)) if cls is PerCpuArrayMap else (7, 0)
-    assert isinstance(live, Sequence)
+    one: Any = (7,) * CPUS if cls is PerCpuArrayMap else 7
+    zero: Any = (0,) * CPUS if cls is PerCpuArrayMap else 0
+    assert issubclass(cls, Sequence)
     assert len(live) == 5
     live[1] = one
     live[-1] = one
@@ -462,12 +468,13 @@ def test_array_as_sequence(make: Make, steps: str, cls: type[Any], map_type: int
 def test_array_index_out_of_range(make: Make, index: int) -> None:
     """An index beyond either end is an IndexError that tells the size."""
     live = make(ArrayMap, k.BPF_MAP_TYPE_ARRAY, None, u64, 5)
-    for use in (
+    uses: tuple[Callable[[], Any], ...] = (
         lambda: live[index],
         lambda: live.__setitem__(index, 1),
         lambda: live.lookup(index),
         lambda: live.update(index, 1, k.BPF_EXIST),
-    ):
+    )
+    for use in uses:
         with pytest.raises(IndexError, match=f"map 'tested' has 5 entries, there is no {index}"):
             use()
 

@@ -91,7 +91,7 @@ def mapped_parts() -> int:
 def test_consume(producer: Producer) -> None:
     """What the program wrote comes out as values, once."""
     producer.run(3)
-    assert producer.ring.consume() == [Event(n, n, "ring") for n in range(3)]
+    assert producer.ring.consume() == [Event(n, n, CharArray("ring")) for n in range(3)]
     assert producer.ring.consume() == []
 
 

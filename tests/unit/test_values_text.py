@@ -43,7 +43,7 @@ def test_text_prints_as_text() -> None:
 def test_text_is_bytes() -> None:
     """A char array equals its bytes without the padding, and hashes like them."""
     assert CharArray("bash") == b"bash" == CharArray(b"bash\0\0")
-    assert {CharArray("bash"): 1}[b"bash"] == 1
+    assert b"bash" in {CharArray("bash")}
 
 
 def test_text_of_wrong_type() -> None:
@@ -84,4 +84,4 @@ def test_enum_prints() -> None:
 def test_enum_refuses_what_is_no_number() -> None:
     """A name is no value, as in any enum."""
     with pytest.raises(ValueError, match="'RED' is not a valid Color"):
-        Color("RED")
+        Color("RED")  # type: ignore[arg-type]

@@ -45,6 +45,20 @@ _POINTERS = (
 )
 
 
+class _OpenOptions(ctypes.Structure):
+    """struct bpf_object_open_opts up to what is used here."""
+
+    _fields_ = (
+        ("sz", ctypes.c_size_t),
+        ("object_name", ctypes.c_char_p),
+        ("relaxed_maps", ctypes.c_bool),
+        ("pin_root_path", ctypes.c_char_p),
+        ("_unused", ctypes.c_uint32),
+        ("kconfig", ctypes.c_char_p),
+        ("btf_custom_path", ctypes.c_char_p),
+    )
+
+
 @functools.cache
 def _library() -> Any:
     require("libbpf")
@@ -87,12 +101,21 @@ class _Handle:
 class LibbpfObject:
     """An object opened by libbpf; closed as a context manager.
 
+    Args:
+        btf_custom_path: BTF for CO-RE in place of the kernel's.
+
     Raises:
         OSError: libbpf refuses the file, or load fails.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.pointer = _library().bpf_object__open_file(os.fsencode(path), None)
+    def __init__(self, path: Path, btf_custom_path: Path | None = None) -> None:
+        options = None
+        if btf_custom_path is not None:
+            options = _OpenOptions(btf_custom_path=os.fsencode(btf_custom_path))
+            options.sz = ctypes.sizeof(options)
+        self._options = options  # libbpf may keep pointers into it
+        pointer = None if options is None else ctypes.addressof(options)
+        self.pointer = _library().bpf_object__open_file(os.fsencode(path), pointer)
         if not self.pointer:
             raise OSError(ctypes.get_errno(), f"libbpf cannot open {path}")
 

@@ -79,7 +79,7 @@ def relocated(spec: ObjectSpec, custom: Path | None = None) -> dict[str, list[tu
 
 
 def insns(code: bytes) -> list[tuple[int, ...]]:
-    found = []
+    found: list[tuple[int, ...]] = []
     for opcode, registers, offset, imm in struct.iter_unpack("=BBhi", code):
         is_map = opcode == 0x18 and registers >> 4 in (1, 2)
         found.append((opcode, registers, offset, 0 if is_map else imm))
@@ -179,7 +179,7 @@ class Made:
 def test_custom_btf(shift: int, order: str, tmp_path: Path) -> None:
     """By a BTF file with other offsets, of either byte order, the instructions are libbpf's."""
     custom = tmp_path / "made.btf"
-    custom.write_bytes(encode(Made(shift).types, byte_order=order))  # type: ignore[arg-type]
+    custom.write_bytes(encode(Made(shift).types, byte_order=order))
     path = compile_bpf("core_made_up")
     spec = load_spec(str(path))
     with LibbpfObject(path, custom) as theirs:

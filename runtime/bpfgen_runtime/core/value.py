@@ -103,12 +103,13 @@ def _compute_field(local: Access, target: Access | None) -> Resolution:
         result = Resolution(1, int(target is not None))
         result.target = target
         return result
-    here = _field_value(local)
+    order = local.btf.byte_order  # the machine's, whatever a BTF file has
+    here = _field_value(local, order)
     if target is None:
         result = Resolution(here.value, poison=True)
         result.validate = here.exact
         return result
-    there = _field_value(target)
+    there = _field_value(target, order)
     result = Resolution(here.value, there.value)
     result.validate = here.exact
     result.target = target
@@ -131,7 +132,7 @@ def _may_resize(local_btf: Btf, local_id: int, target_btf: Btf, target_id: int) 
     )
 
 
-def _field_value(access: Access) -> _Field:
+def _field_value(access: Access, byte_order: str) -> _Field:
     kind = access.kind
     btf = access.btf
     step = access.steps[-1]
@@ -174,7 +175,7 @@ def _field_value(access: Access) -> _Field:
         signed = t.signed if isinstance(t, Enum) else isinstance(t, Int) and t.is_signed
         return _Field(int(signed))
     if kind == BPF_CORE_FIELD_LSHIFT_U64:
-        if btf.byte_order == "<":
+        if byte_order == "<":
             return _Field(64 - (offset + width - start * 8), exact)
         return _Field((8 - size) * 8 + (offset - start * 8), exact)
     assert kind == BPF_CORE_FIELD_RSHIFT_U64

@@ -12,6 +12,7 @@ import click
 from bpfgen_runtime.errors import BpfError
 
 from . import __version__, naming
+from .text import printable
 
 __all__ = ["main"]
 
@@ -125,15 +126,15 @@ def _guard(path: Path, action: Callable[[], Any]) -> Any:
 
 
 def _fail(path: Path, reason: str) -> NoReturn:
-    one_line = " ".join(f"bpfgen: {path}: {reason}".split())
-    click.echo("".join(c if c.isprintable() else ascii(c)[1:-1] for c in one_line), err=True)
+    click.echo(printable(f"bpfgen: {path}: {reason}"), err=True)
     raise click.exceptions.Exit(1)
 
 
 def _print(text: str) -> None:
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        # As in files: UTF-8, whatever the locale.
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

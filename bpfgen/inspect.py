@@ -10,6 +10,8 @@ from bpfgen_runtime.btf import Func, Var
 from bpfgen_runtime.spec import MapSpec, ObjectSpec, ProgramSpec
 from bpfgen_runtime.uapi import const
 
+from .text import printable
+
 __all__ = ["as_json", "as_tables", "describe"]
 
 #: Of `describe`: raised when a key goes or changes its meaning, not when one is added.
@@ -176,14 +178,13 @@ def as_tables(facts: dict[str, Any], width: int | None) -> str:
             )
         for row in rows:
             # Text, not markup: `[1]` in a C type is no style.
-            grid.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
+            grid.add_row(*[Text("" if cell is None else printable(str(cell))) for cell in row])
         console.print(grid)
 
     buffer = StringIO()
     console = Console(file=buffer, width=width, force_terminal=width is None, highlight=False)
-    console.print(
-        Text(f"{facts['name']}: {facts['byte_order']}-endian, license {facts['license'] or 'none'}")
-    )
+    license = printable(facts["license"]) or "none"
+    console.print(Text(f"{facts['name']}: {facts['byte_order']}-endian, license {license}"))
     table(
         "Programs",
         "name section type attach_type insns> bytes>",

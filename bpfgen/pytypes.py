@@ -206,7 +206,8 @@ class TypeTable:
             note = f"{self.btf.c_name(type_id)}: opaque for now"
             return opaque(self.btf.size_of(id), note, imports, hidden)
         annotation, ctype = imports.name(found[0], hidden), imports.name(found[1], hidden)
-        return PyType(annotation, annotation, ctype, found[2], has_order=ctype[-1] != "8")
+        has_order = self.btf.size_of(id) > 1
+        return PyType(annotation, annotation, ctype, found[2], has_order=has_order)
 
     def _array(self, kind: Array, imports: Imports, hidden: Set[str]) -> PyType:
         element = self.btf.type(self.btf.resolve(kind.type))

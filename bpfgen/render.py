@@ -11,6 +11,7 @@ from black.mode import TargetVersion
 
 from .imports import natural_key
 from .model import Module
+from .text import printable
 
 __all__ = ["render"]
 
@@ -51,13 +52,9 @@ def _environment() -> jinja2.Environment:
 # of them may end the comment or the string that it stands in.
 
 
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
 def _comment(text: str) -> str:
     """Write comment lines for the body of a class; nothing for no text."""
-    lines = textwrap.wrap(_printable(text), _LINE_LENGTH - 6, break_on_hyphens=False)
+    lines = textwrap.wrap(printable(text), _LINE_LENGTH - 6, break_on_hyphens=False)
     return "\n".join(f"    # {line}" for line in lines)
 
 
@@ -67,4 +64,4 @@ def _literal(text: str) -> str:
 
 
 def _doc(text: str) -> str:
-    return _printable(text.replace("\\", "\\\\").replace('"', '\\"'))
+    return printable(text.replace("\\", "\\\\").replace('"', '\\"'))

@@ -34,6 +34,7 @@ from bpfgen.generate import generate
 from bpfgen.imports import Imports
 from bpfgen.pytypes import PyType, Root, TypeTable
 from tests.golden.regenerate import Case
+from tests.support.elfwriter import STT_FUNC, ElfWriter
 from tests.support.modules import load_module
 
 U32 = Int("unsigned int", 4)
@@ -101,7 +102,8 @@ def test_big_endian_types() -> None:
         Array(2, 1, 2),
     ]
     types += [Array(3, 1, 2), Struct("flow", 4, [Member("a", 1, 0)]), Array(7, 1, 2), Ptr(1)]
-    assert [use(types, id, ">").ctype for id in range(1, 10)] == [
+    types += [Int("unsigned __int128", 16)]
+    assert [use(types, id, ">").ctype for id in range(1, 11)] == [
         "be(u32)",
         "u8",
         "i8",
@@ -111,6 +113,7 @@ def test_big_endian_types() -> None:
         "Flow",
         "array(Flow, 2)",
         "be(pointer)",
+        "be(u128)",
     ]
 
 
@@ -312,6 +315,19 @@ def test_hostile_names(tmp_path: Path) -> None:
     module = load_module(path)
     assert not hasattr(module, "os")
     assert module.__doc__.splitlines()[0].startswith('Skeleton of a"""')
+
+
+def test_hostile_object(tmp_path: Path) -> None:
+    """Names of sections and functions in an object cannot become code in its module."""
+    elf = ElfWriter()
+    text = elf.code('tp/x")\nimport os\n#\\', bytes.fromhex("b700000000000000 9500000000000000"))
+    elf.symbol('f"\nimport os\n', text, size=16, type=STT_FUNC)
+    elf.section(".BTF", encode([U32]))
+    path = tmp_path / "hostile_skel.py"
+    path.write_text(generate(elf.build(), file_name="hostile.bpf.o"))
+    module = load_module(path)
+    assert not hasattr(module, "os")
+    assert module.HostilePrograms.MEMBERS[0][:2] == ("f_import_os_", 'f"\nimport os\n')
 
 
 @given(

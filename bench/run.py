@@ -1,16 +1,18 @@
 """Measure every row, print the table, write build/bench.json; exit with 1 if a target is missed.
 
-python -m bench.run [ROW ...]       all rows, or those whose names contain one of the words
+`python -m bench.run [--json FILE] [WORD ...]`: all rows, or those whose names have one of the words.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -24,7 +26,11 @@ AGAIN = 2
 JSON = work.ROOT / "build" / "bench.json"
 
 
-def main(words: list[str]) -> int:
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__.split("\n")[0])
+    parser.add_argument("--json", type=Path, default=JSON, help="instead of build/bench.json")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only rows whose names have it")
+    arguments = parser.parse_args()
     missing = [tool for tool in ("clang", "gcc", "bpftool") if shutil.which(tool) is None]
     if missing or os.geteuid() != 0:
         reason = f"these tools: {' '.join(missing)}" if missing else "root"
@@ -41,10 +47,10 @@ def main(words: list[str]) -> int:
     results = []
     with ExitStack() as stack:
         for row in _rows(stack):
-            if not words or any(word in row.name for word in words):
+            if not arguments.words or any(word in row.name for word in arguments.words):
                 print(f"{row.name} ...", file=sys.stderr, flush=True)
                 results.append(_settled(row))
-    JSON.write_text(json.dumps([_as_json(result) for result in results], indent=2) + "\n")
+    arguments.json.write_text(json.dumps([_as_json(result) for result in results], indent=2) + "\n")
     # In a file or a pipe as wide as it needs to be; a terminal says how wide it is.
     Console(width=None if sys.stdout.isatty() else 140).print(_table(results))
     missed = [result.row.name for result in results if not result.ok]
@@ -105,4 +111,4 @@ def _table(results: list[Result]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -28,6 +28,24 @@ CLAIMS = {
     "mypy knows that `uid` is an `int` and `event` a frozen dataclass": (
         "tests/unit/test_readme.py::test_mypy_refuses_what_the_readme_says"
     ),
+    "It refuses `skel.rodata.min_uid = 1`": (
+        "tests/typing/test_typing.py::test_marked_lines_are_errors"
+    ),
+    "The same object gives the same module": (
+        "tests/golden/test_golden.py::test_same_text_everywhere"
+    ),
+    "`--check` compares without writing": "tests/unit/test_cli.py::test_check",
+    "`make bench` measures it against C on libbpf": "tests/live/test_bench.py::test_one_row",
+    "opened and loaded are two types": (
+        "tests/live/test_skeleton.py::test_open_skeleton_is_used_up_by_load"
+    ),
+    "`.kconfig` and `.ksyms` externs": (
+        "tests/unit/test_relocate.py::test_extern_is_not_supported_yet"
+    ),
+    "kprobes, uprobes": "tests/live/test_link_tracing.py::test_families_yet_to_come",
+    "struct_ops,": "tests/live/test_object.py::test_what_is_not_supported_yet",
+    "maps of maps": "tests/unit/test_loader_maps.py::test_unsupported_is_still_read",
+    "opaque bytes for unions": "tests/unit/test_model.py::test_opaque_bytes_round_trip",
     "Both commands work on a fresh clone": PACKAGING + "test_clone.py::test_demo_in_a_fresh_clone",
     "five seconds while it starts a few programs itself": (
         DEMO + "test_demo_shows_events_of_this_kernel"

@@ -1,6 +1,6 @@
 """Measure every row, print the table, write build/bench.json; exit with 1 if a target is missed.
 
-`python -m bench.run [--json FILE] [WORD ...]`: all rows, or those whose names have one of the words.
+`python -m bench.run [--json FILE] [WORD ...]`: all rows, or those whose names have a word.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Each costs milliseconds: docs/architecture.md has the figures and the rule.
 DENIED = {
     "argparse",
+    "collections",
     "contextlib",
     "ctypes.util",
     "dataclasses",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+# collections.abc itself would import all of collections: 2 ms at start-up.
+from _collections_abc import Sequence
 from sys import byteorder
 
 from ..sys import bpf

@@ -33,11 +33,11 @@ def test_str_of_text_gives_it_back(raw: bytes) -> None:
 
 
 def test_text_prints_as_text() -> None:
-    """str() and format() are the text up to the first NUL; repr() shows the bytes."""
+    """str() and format() are the text up to the first NUL; repr() shows it as bytes."""
     text = CharArray(b"caf\xc3\xa9\0rest\0\0")
     assert str(text) == "café"
     assert f"{text}|{text:<6}|" == "café|café  |"
-    assert repr(text) == r"b'caf\xc3\xa9\x00rest'"
+    assert repr(text) == r"b'caf\xc3\xa9\0…'"
 
 
 def test_text_is_bytes() -> None:
@@ -85,3 +85,18 @@ def test_enum_refuses_what_is_no_number() -> None:
     """A name is no value, as in any enum."""
     with pytest.raises(ValueError, match="'RED' is not a valid Color"):
         Color("RED")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (b"", "b''"),
+        (b"true\0\0", "b'true'"),
+        (b"true\0left over", r"b'true\0…'"),
+        (b"it's\0x", 'b"it\'s\\0…"'),
+        (b"\xff", r"b'\xff'"),
+    ],
+)
+def test_repr_stops_at_the_nul(raw: bytes, shown: str) -> None:
+    """A record's repr shows the string, and only hints at what the program left behind it."""
+    assert repr(CharArray(raw)) == shown

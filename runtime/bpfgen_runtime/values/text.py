@@ -31,6 +31,15 @@ class CharArray(bytes):
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
 
+    def __repr__(self) -> str:
+        r"""Show the text as bytes, `b'true'`; what stands behind its NUL only as `b'true\0…'`.
+
+        A program that fills a `char[N]` with a string leaves what was there before behind it.
+        """
+        text, nul, _ = self.partition(b"\0")
+        shown = bytes.__repr__(bytes(text))
+        return f"{shown[:-1]}\\0…{shown[-1]}" if nul else shown
+
 
 class Address(int):
     """An address in the kernel or in a process: an `int` that prints in hexadecimal.

@@ -7,7 +7,7 @@ import errno as _errno
 # collections.abc itself would import all of collections: 2 ms at start-up.
 from _collections_abc import ItemsView, MutableMapping, ValuesView
 
-from ..errors import NotSupportedError, SyscallError
+from ..errors import BpfError, NotSupportedError, SyscallError
 from ..sys import bpf
 from ..sys.call import failure
 from ..sys.elem import MISSING, make_delete, make_lookup, make_update
@@ -258,7 +258,7 @@ class HashMap(Map, MutableMapping[K, V]):
 
     def _missing(
         self, key: object, command: int = k.BPF_MAP_LOOKUP_ELEM, what: str = "look up"
-    ) -> SyscallError:
+    ) -> BpfError:
         return failure(_errno.ENOENT, command, self._doing(what, key))
 
 

@@ -12,11 +12,11 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/main.py)))
 
-.PHONY: help demo test check bench examples golden clean python setup setup-test debian
+.PHONY: help demo test test-kernels check bench examples golden clean python setup setup-test debian
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.* ## /\1\t/' | \
-	    while IFS="$$(printf '\t')" read -r name text; do printf 'make %-10s %s\n' "$$name" "$$text"; done
+	    while IFS="$$(printf '\t')" read -r name text; do printf 'make %-13s %s\n' "$$name" "$$text"; done
 
 demo: setup ## generate, type-check and run examples/execsnoop for five seconds
 	@$(RUN) tools/demo.py
@@ -24,6 +24,9 @@ demo: setup ## generate, type-check and run examples/execsnoop for five seconds
 test: setup-test debian ## make check, then every test
 	@$(MAKE) --no-print-directory check
 	$(RUN) -m pytest
+
+test-kernels: setup-test debian ## live tests on other kernels, in virtual machines: KERNELS="6.12 5.10"
+	@$(RUN) tools/test_kernels.py $(KERNELS)
 
 check: setup-test ## linters, formatting, types, and that generated files are current
 	$(BIN)/ruff check .

@@ -28,6 +28,7 @@ _MOUNTS = (("tracefs", "/sys/kernel/tracing", "events"), ("bpf", "/sys/fs/bpf", 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live: runs BPF in this machine's kernel; needs root")
     config.addinivalue_line("markers", "needs(*names): things of tests/support/requirements.py")
+    config.addinivalue_line("markers", "host_only: says nothing of a kernel: not for the matrix")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ so that a kernel that wraps a field into an anonymous struct is no different.
 from __future__ import annotations
 
 from ..btf.types import Array, BtfType, Enum, Struct
-from ..errors import RelocationError
+from ..errors import BtfError, RelocationError
 from ..uapi.const import (
     BPF_CORE_ENUMVAL_EXISTS,
     BPF_CORE_ENUMVAL_VALUE,
@@ -110,7 +110,7 @@ class Access:
 
     def __str__(self) -> str:
         """Describe it for people: `struct task_struct::se.avg[3] (0:12:4:3 @ offset 96)`."""
-        text = self.btf.c_name(self.root_id)
+        text = c_name(self.btf, self.root_id)
         if self.kind in TYPE_KINDS:
             return text
         text += f"::{self.field}" if self.field else ""
@@ -130,6 +130,14 @@ class Access:
             elif position or step.index:
                 text += f"[{step.index}]"
         return text
+
+
+def c_name(btf: Btf, type_id: int) -> str:
+    """Name a type as C does; by its number where it cannot be written, as cyclic ones cannot."""
+    try:
+        return btf.c_name(type_id)
+    except BtfError:
+        return f"type [{type_id}]"
 
 
 def is_flexible(btf: Btf, step: Step | None, array: Array) -> bool:
@@ -182,7 +190,7 @@ def parse_access(btf: Btf, type_id: int, path: str, kind: int) -> Access:
         type_id, t = strip(btf, type_id)
         if isinstance(t, Struct):
             if number >= len(t.members):
-                raise _bad(access, path, f"{btf.c_name(type_id)} has {len(t.members)} members")
+                raise _bad(access, path, f"{c_name(btf, type_id)} has {len(t.members)} members")
             member = t.members[number]
             access.bit_offset += member.bit_offset
             if member.name:
@@ -191,18 +199,18 @@ def parse_access(btf: Btf, type_id: int, path: str, kind: int) -> Access:
         elif isinstance(t, Array):
             element, _ = strip(btf, t.type)
             if number >= t.nelems and not is_flexible(btf, access.steps[-1], t):
-                raise _bad(access, path, f"{btf.c_name(type_id)} ends before element {number}")
+                raise _bad(access, path, f"{c_name(btf, type_id)} ends before element {number}")
             access.steps.append(Step(element, number, None))
             access.bit_offset += number * btf.size_of(element) * 8
             type_id = element
         else:
-            raise _bad(access, path, f"{btf.c_name(type_id)} has no members and no elements")
+            raise _bad(access, path, f"{c_name(btf, type_id)} has no members and no elements")
     return access
 
 
 def _bad(access: Access, path: str, reason: str) -> RelocationError:
     name = KIND_NAMES.get(access.kind, str(access.kind))
     return RelocationError(
-        f"CO-RE relocation {name} of {access.btf.c_name(access.root_id)}: access path"
+        f"CO-RE relocation {name} of {c_name(access.btf, access.root_id)}: access path"
         f" {path[:80]!r}: {reason}"
     )

@@ -16,8 +16,11 @@ def find_candidates(local: BtfType, target: Btf) -> list[int]:
     Of a split BTF only its own types count: those of its base were asked before.
     """
     name = essential_name(local.name)
+    names = _flavors(target, name)
+    if essential_name(name) == name:  # not so of `a___b`, from `a___b___mine`
+        names.add(name)
     found = []
-    for each in (name, *_flavors(target, name)):
+    for each in names:
         for type_id in target.find(each):
             if type_id >= target.start_id and same_kind(local, target.type(type_id)):
                 found.append(type_id)

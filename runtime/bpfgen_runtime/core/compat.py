@@ -23,7 +23,7 @@ from ..btf.types import (
     Void,
 )
 from ..errors import RelocationError
-from .access import strip
+from .access import c_name, strip
 from .names import essential_name
 
 TYPE_CHECKING = False
@@ -245,6 +245,6 @@ def _members_match(
 
 def _too_deep(btf: Btf, type_id: int) -> RelocationError:
     return RelocationError(
-        f"comparing {btf.c_name(type_id)} for CO-RE goes more than {MAX_DEPTH} levels deep: "
+        f"comparing {c_name(btf, type_id)} for CO-RE goes more than {MAX_DEPTH} levels deep: "
         "is the BTF cyclic?"
     )

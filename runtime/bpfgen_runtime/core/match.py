@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..btf.types import Array, Enum, Member, Struct
 from ..errors import RelocationError
 from ..uapi.const import BPF_CORE_TYPE_MATCHES
-from .access import ENUM_KINDS, MAX_PATH, TYPE_KINDS, Access, Step, is_flexible, strip
+from .access import ENUM_KINDS, MAX_PATH, TYPE_KINDS, Access, Step, c_name, is_flexible, strip
 from .compat import fields_compatible, types_compatible, types_match
 from .names import essential_name
 
@@ -96,6 +96,6 @@ def _match_member(
 def _push(target: Access, number: int) -> None:
     if len(target.raw) == MAX_PATH:
         raise RelocationError(
-            f"CO-RE: {target.btf.c_name(target.root_id)} nests more than {MAX_PATH} levels"
+            f"CO-RE: {c_name(target.btf, target.root_id)} nests more than {MAX_PATH} levels"
         )
     target.raw.append(number)

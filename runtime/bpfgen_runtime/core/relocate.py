@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import BtfError, RelocationError
-from .access import ENUM_KINDS, KIND_NAMES, TYPE_KINDS
+from .access import ENUM_KINDS, KIND_NAMES, TYPE_KINDS, c_name
 from .patch import patch
 from .resolve import Resolver
 
@@ -37,7 +37,7 @@ class Poison:
     def __str__(self) -> str:
         local, target = self._result.local, self._result.target
         assert local is not None, "only what was searched for can be missing"
-        root = local.btf.c_name(local.root_id)
+        root = c_name(local.btf, local.root_id)
         head = f"unresolved CO-RE relocation {KIND_NAMES[self._kind]}: {local}"
         if not self._result.type_found:
             return f"{head}: {root} does not exist {self._where}"

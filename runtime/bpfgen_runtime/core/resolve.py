@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import RelocationError
 from ..uapi.const import BPF_CORE_TYPE_ID_LOCAL
-from .access import FIELD_KINDS, KIND_NAMES, Access, parse_access
+from .access import FIELD_KINDS, KIND_NAMES, Access, c_name, parse_access
 from .candidates import find_candidates
 from .match import match_access
 from .value import Resolution, compute
@@ -58,7 +58,7 @@ class Resolver:
         if not self._local.type(type_id).name:
             raise RelocationError(
                 f"CO-RE relocation {KIND_NAMES[kind]} of the anonymous type"
-                f" {self._local.c_name(type_id)}: the kernel can be searched only for a name"
+                f" {c_name(self._local, type_id)}: the kernel can be searched only for a name"
             )
         candidates = self._find(type_id)
         matching = []

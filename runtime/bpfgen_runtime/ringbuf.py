@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
+from itertools import chain
 from mmap import MAP_SHARED, PAGESIZE, PROT_READ, PROT_WRITE, mmap
 from select import POLLIN, poll
 from struct import Struct as Format
@@ -149,10 +150,14 @@ class RingBuf(Map, _Generic[E]):
         return memory
 
     def _poll(self, stream: _Stream, timeout: float | None) -> Iterator[Any]:
+        # chain() hands records out in C, and leaves the rest in the stream if nobody asks for more.
+        return chain.from_iterable(self._batches(stream, timeout))
+
+    def _batches(self, stream: _Stream, timeout: float | None) -> Iterator[Iterator[Any]]:
         deadline = None if timeout is None else monotonic() + timeout
         target = None
         while True:
-            yield from stream.ready
+            yield stream.ready
             memory = self._open()
             left = None if deadline is None else deadline - monotonic()
             if left is not None and left <= 0:

@@ -556,12 +556,12 @@ def _encode_array(ctype: Array[Any], element: CType[Any], values: Any) -> bytes:
 
 def twin_of(cls: type[Struct]) -> type[Any]:
     """Return the class's mutable twin: the same slots, so `__class__` can be set."""
-    twin: type[Any] | None = cls.__dict__.get("_twin")
+    twin: type[Any] | None = cls.__dict__.get("__twin__")
     if twin is None:
         # Both must be object's own, else CPython does not specialise the stores.
         plain = {name: object.__dict__[name] for name in ("__init__", "__setattr__", "__delattr__")}
         twin = type.__new__(type(cls), cls.__name__, (cls,), {"__slots__": (), **plain})
-        cls._twin = twin  # type: ignore[attr-defined]
+        cls.__twin__ = twin  # type: ignore[attr-defined]
     return twin
 
 

@@ -186,7 +186,7 @@ class RingBuf(Map, _Generic[E]):
                 return records
         try:
             return records + self._open().read(stream.decoder, limit - len(records))
-        except BpfError:
+        except Exception:
             stream.ready = iter(records)
             raise
 

@@ -629,6 +629,16 @@ def test_wrong_class(cls: type[Any], key: Any, value: Any, message: str) -> None
         cls(fd, name="m", map_type=1, key_size=4, value_size=8, max_entries=1, key=key, value=value)
 
 
+def test_open_map_closes_what_it_cannot_use() -> None:
+    """A spec that was changed after it was bound to a class is refused, and nothing stays open."""
+    spec = MapSpec("m", k.BPF_MAP_TYPE_HASH, key_size=4, value_size=8, max_entries=1)
+    spec.binding = (ArrayMap, None, u64)
+    fd = bpf.map_create(map_type=1, key_size=4, value_size=8, max_entries=1)
+    with pytest.raises(BpfError, match="map 'm' cannot be of class ArrayMap"):
+        open_map(fd, spec)
+    assert fd.closed
+
+
 def test_class_by_type() -> None:
     """Without a binding the class is chosen by the map's type; other types are plain maps."""
     for map_type, cls in (

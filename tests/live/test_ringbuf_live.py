@@ -13,7 +13,7 @@ import pytest
 from bpfgen_runtime.errors import BpfError, ClosedError
 from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.object import Object
-from bpfgen_runtime.ringbuf import RingBuf
+from bpfgen_runtime.ringbuf import RingBuf, RingMemory
 from bpfgen_runtime.values import (
     CharArray,
     DataSection,
@@ -186,6 +186,21 @@ def test_loop_that_is_left(producer: Producer) -> None:
     assert numbers(producer.ring.consume(2)) == [6, 7]
     producer.run(2)
     assert numbers(list(producer.ring.poll(timeout=0))) == [8, 9, 10, 11]
+
+
+def test_error_after_leftovers(producer: Producer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was left over survives a record behind it that cannot be decoded."""
+    producer.run(3)
+    assert next(producer.ring.poll(timeout=0)).number == 0
+
+    def broken(*arguments: object) -> list[Event]:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(RingMemory, "read", broken)
+    with pytest.raises(ValueError, match="broken"):
+        producer.ring.consume()
+    monkeypatch.undo()
+    assert numbers(producer.ring.consume()) == [1, 2]
 
 
 def test_raw(producer: Producer) -> None:

@@ -232,19 +232,29 @@ class Map:
 
 
 def open_map(fd: Fd, spec: MapSpec) -> Map:
-    """Return the live map of a spec: of the class that it is bound to, else of one by its type."""
+    """Return the live map of a spec: of the class that it is bound to, else of one by its type.
+
+    The descriptor is the map's from now on, and closed if there cannot be one.
+
+    Raises:
+        BpfError: the spec was changed into something that is not of the class it is bound to.
+    """
     cls, key, value = spec.binding or (_class_of(spec), None, None)
-    live: Map = cls(
-        fd,
-        name=spec.name,
-        map_type=spec.map_type,
-        key_size=spec.key_size,
-        value_size=spec.value_size,
-        max_entries=spec.max_entries,
-        map_flags=spec.map_flags,
-        key=key,
-        value=value,
-    )
+    try:
+        live: Map = cls(
+            fd,
+            name=spec.name,
+            map_type=spec.map_type,
+            key_size=spec.key_size,
+            value_size=spec.value_size,
+            max_entries=spec.max_entries,
+            map_flags=spec.map_flags,
+            key=key,
+            value=value,
+        )
+    except BaseException:
+        fd.close()
+        raise
     return live
 
 

@@ -44,7 +44,7 @@ class HashMap(Map, MutableMapping[K, V]):
     in a full map by dropping what was not used lately.
     """
 
-    __slots__ = ("_delete", "_element_size", "_find", "_store", "_take")
+    __slots__ = ("_delete", "_find", "_store", "_take")
 
     TYPES = (k.BPF_MAP_TYPE_HASH, k.BPF_MAP_TYPE_LRU_HASH)
 

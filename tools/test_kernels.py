@@ -12,6 +12,7 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -52,8 +53,14 @@ def main(arguments: list[str]) -> int:
         console.print(f"Linux {kernel.release}: booting", highlight=False)
         return machine.run(kernel, command, out, tools=tools, limit=options.limit)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with ThreadPoolExecutor(options.jobs) as pool:
-        outcomes = list(pool.map(run, kernels))
+        try:
+            outcomes = list(pool.map(run, kernels))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            machine.end_all()
+            raise
     return _summary(console, kernels, outcomes)
 
 

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.host_only
 @pytest.mark.needs("clang", "gcc", "bpftool", "libbpf-dev", "linux-headers", "tracefs")
 def test_one_row(tmp_path: Path) -> None:
     """A row is built, measured, printed, and written as JSON; the exit status says its `ok`."""

@@ -18,7 +18,7 @@ from tests.unit.test_readme import example
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = (sys.executable, str(ROOT / "tools" / "demo.py"))
 
-pytestmark = pytest.mark.needs("tracefs")
+pytestmark = [pytest.mark.needs("tracefs"), pytest.mark.host_only]
 
 
 def test_demo_shows_events_of_this_kernel() -> None:

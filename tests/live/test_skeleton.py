@@ -45,11 +45,13 @@ def test_there_are_five_applications() -> None:
     assert len(APPS) >= 5
 
 
+@pytest.mark.host_only
 def test_applications_pass_mypy(applications: Path) -> None:
     """The generated modules and what uses them pass mypy --strict."""
     assert mypy_errors(sorted(applications.glob("*.py")), cwd=applications) == []
 
 
+@pytest.mark.host_only
 def test_applications_pass_pyright(applications: Path) -> None:
     """The generated modules and what uses them pass pyright in strict mode."""
     assert pyright_errors(sorted(applications.glob("*.py")), cwd=applications) == []

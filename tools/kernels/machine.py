@@ -24,6 +24,8 @@ BOOT_TIME = 120
 
 _SHARE = "bpfgen"
 
+_running: set[subprocess.Popen[bytes]] = set()
+
 # Runs as root; $OUT, $BOOT_CONFIG, $RELEASE, $TIME and $COMMAND are set above it.
 _GUEST = """
 export PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin
@@ -120,16 +122,24 @@ def run(
             cwd=out,
             start_new_session=True,
         )
+        _running.add(guest)
         try:
             guest.wait(limit + BOOT_TIME)
         except subprocess.TimeoutExpired:
             reason = f"the guest did not end within {limit + BOOT_TIME} s"
         finally:
             _end(guest)
+            _running.discard(guest)
     status = _status(out / "status")
     if status is None and not reason:
         reason = f"the guest ended early (vng: {guest.returncode}); see {out}/guest.log"
     return Outcome(status, reason, time.monotonic() - started, out)
+
+
+def end_all() -> None:
+    """End the guests that are running, as nobody waits for them any more."""
+    for guest in list(_running):
+        _end(guest)
 
 
 def _status(path: Path) -> int | None:

@@ -97,8 +97,9 @@ def _normal(name: str) -> str:
 
 
 def _pip(*arguments: str) -> int:
-    quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
-    command = [str(PYTHON), "-m", "pip", "install", *quiet, *arguments]
+    # Compiling all modules of all packages takes longer than the rest; those used compile themselves.
+    options = ("--quiet", "--no-input", "--disable-pip-version-check", "--no-compile")
+    command = [str(PYTHON), "-m", "pip", "install", *options, *arguments]
     return subprocess.run(command, stdin=subprocess.DEVNULL, cwd=ROOT).returncode
 
 

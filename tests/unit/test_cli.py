@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -337,8 +338,9 @@ def test_version() -> None:
 
 def test_closed_stdout() -> None:
     """A reader that goes away early gets no traceback."""
-    command = f"{Path(sys.executable).parent / 'bpfgen'} skeleton {GOOD.object} -o - | head -1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    command = [str(Path(sys.executable).parent / "bpfgen"), "skeleton", str(GOOD.object), "-o", "-"]
+    pipe = f"{shlex.join(command)} | head -1"
+    done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True)
     assert done.stdout.startswith('"""Skeleton of maps.bpf.o')
     assert done.stderr == ""
 

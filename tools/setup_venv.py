@@ -97,7 +97,7 @@ def _normal(name: str) -> str:
 
 
 def _pip(*arguments: str) -> int:
-    # Compiling all modules of all packages takes longer than the rest; those used compile themselves.
+    # Compiling every module takes longer than the rest; those that are used compile themselves.
     options = ("--quiet", "--no-input", "--disable-pip-version-check", "--no-compile")
     command = [str(PYTHON), "-m", "pip", "install", *options, *arguments]
     return subprocess.run(command, stdin=subprocess.DEVNULL, cwd=ROOT).returncode

@@ -15,14 +15,15 @@ BENCH = ROOT / "bench"
 WORK = ROOT / "build" / "bench"
 
 #: Objects that both sides have a skeleton of.
-OBJECTS = ("execsnoop", "ringfill")
+OBJECTS = ("execsnoop", "ringfill", "tasktree")
 
 
 def prepare() -> None:
     """Make build/bench anew. Raises CalledProcessError where a tool fails."""
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
-    shutil.copy(ROOT / "examples/execsnoop/execsnoop.bpf.o", WORK)
+    for name in ("execsnoop", "tasktree"):
+        shutil.copy(ROOT / "examples" / name / f"{name}.bpf.o", WORK)
     triplet = sysconfig.get_config_var("MULTIARCH") or "x86_64-linux-gnu"
     clang = f"clang -g -O2 -Wall -Werror -target bpf -mcpu=v3 -I/usr/include/{triplet}"
     _run(*clang.split(), "-c", BENCH / "bpf/ringfill.bpf.c", "-o", "ringfill.bpf.o")

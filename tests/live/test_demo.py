@@ -82,6 +82,42 @@ def test_xdp_count_counts_what_was_sent() -> None:
     ]
 
 
+def test_tasktree_agrees_with_proc() -> None:
+    """examples/tasktree gives parents, exit codes and a bit of scheduling as /proc and libc do."""
+    script = str(ROOT / "examples/tasktree/main.py")
+    policy = os.sched_getscheduler(0)
+    with subprocess.Popen(["sh", "-c", "exit 3"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it stays, as a zombie
+        status = int(Path(f"/proc/{ended.pid}/stat").read_text().split()[-1])
+        parameters = os.sched_param(0)
+        os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, parameters)
+        try:
+            done = _run(sys.executable, "-W", "error", script, "--pid", str(os.getpid()))
+        finally:
+            os.sched_setscheduler(0, policy, parameters)
+    assert done.returncode == 0, done.stderr
+    assert status == 3 << 8
+    me, *rest = done.stdout.splitlines()
+    comm = Path("/proc/self/comm").read_text().strip()
+    assert me == f"{comm} {os.getpid()}, resets on fork"
+    assert f"  sh {ended.pid}, exit status 3, signal 0" in rest
+    whole = _run(sys.executable, script).stdout
+    assert whole.startswith("0\n  ")  # the kernel's idle task, which the iterator leaves out
+    assert re.search(r"^  kthreadd 2\n    \S", whole, re.MULTILINE)
+    assert f" {os.getpid()}\n" in whole
+
+
+@pytest.mark.parametrize("data", [b"", b"\x9f\xeb\x01"])
+def test_tasktree_by_a_bad_btf_file(data: bytes, tmp_path: Path) -> None:
+    """A BTF file that is none ends the load with an error naming it."""
+    path = tmp_path / "bad.btf"
+    path.write_bytes(data)
+    script = str(ROOT / "examples/tasktree/main.py")
+    done = _run(sys.executable, script, "--btf", str(path))
+    assert done.returncode == 1
+    assert f"BtfError: read the BTF file '{path}': BTF needs a header" in done.stderr
+
+
 def _run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, env=os.environ | environment, capture_output=True, text=True, timeout=120

@@ -32,7 +32,9 @@ OBJECTS = [
 ]
 
 
-EXAMPLES = [ROOT / "examples" / name / f"{name}.bpf.o" for name in ("execsnoop", "xdp_count")]
+EXAMPLES = [
+    ROOT / "examples" / name / f"{name}.bpf.o" for name in ("execsnoop", "tasktree", "xdp_count")
+]
 
 
 @pytest.fixture(params=[*OBJECTS, *EXAMPLES], ids=lambda each: getattr(each, "stem", each))

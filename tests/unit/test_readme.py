@@ -57,6 +57,7 @@ CLAIMS = {
         DEMO + "test_demo_without_privilege_says_what_is_missing"
     ),
     "[xdp_count](examples/xdp_count)": DEMO + "test_xdp_count_counts_what_was_sent",
+    "[tasktree](examples/tasktree)": DEMO + "test_tasktree_agrees_with_proc",
 }
 
 

@@ -326,7 +326,7 @@ class _Builder:
         names = self._members([one.name for one in variables], naming.SECTION_ATTRIBUTES)
         hidden = frozenset(names.values())
         open_class, live_class = self.section_classes[elf_name]
-        is_constant = self.spec.maps[elf_name].is_rodata
+        is_constant = self.spec.maps[elf_name].is_constant
         return Section(
             self.section_names[elf_name],
             elf_name,

@@ -5,20 +5,23 @@ from __future__ import annotations
 from errno import ENOSPC, EPERM
 from mmap import MAP_SHARED, PAGESIZE, PROT_READ, PROT_WRITE, mmap
 
-from .errors import NotSupportedError, SyscallError, VerifierError
+from .errors import SyscallError, VerifierError
 from .relocate import poisoned_map, unresolved
-from .sections import ATTACH_BTF, SLEEPABLE, XDP_FRAGS
+from .sections import SLEEPABLE, XDP_FRAGS
 from .sys import bpf
 from .uapi import const as k
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from .btf import Btf
     from .relocate import LinkedProgram
     from .spec import MapSpec, ObjectSpec, ProgramSpec
     from .sys.fd import Fd
 
-__all__ = ["attach_btf_id", "create_map", "fill_data", "load_btf", "load_program", "settled"]
+__all__ = ["create_map", "fill_data", "load_btf", "load_program", "map_data", "settled"]
 
 # Room for the verifier's log: enough for most refusals at first, then four times as much each time,
 # up to what every kernel takes (UINT_MAX >> 8, before v5.13 the limit).
@@ -46,15 +49,6 @@ _NO_BTF = frozenset(
     )
 )
 
-# Attach types whose target has its type in BTF under a name with a prefix; the others are
-# functions.
-_BTF_PREFIX = {
-    k.BPF_TRACE_RAW_TP: "btf_trace_",
-    k.BPF_TRACE_ITER: "bpf_iter_",
-    k.BPF_LSM_MAC: "bpf_lsm_",
-    k.BPF_LSM_CGROUP: "bpf_lsm_",
-}
-
 
 # --- BTF
 
@@ -75,6 +69,12 @@ def load_btf(btf: Btf, name: str) -> Fd | None:
             return None  # the maps will tell
         import warnings
 
+        from .sanitize import btf_for_kernel
+
+        older = btf_for_kernel(btf)
+        if older is not None:
+            data = older.to_bytes()
+
         log = bytearray(_LOG_LIMIT)
         try:
             return bpf.btf_load(btf=data, btf_log_level=1, btf_log_buf=log, what=what)
@@ -82,37 +82,6 @@ def load_btf(btf: Btf, name: str) -> Fd | None:
             reason = VerifierError(again.errno or 0, again.command, what, _text(log))
         warnings.warn(f"{reason}\nGoing on without BTF", RuntimeWarning, stacklevel=4)
         return None
-
-
-def attach_btf_id(program: ProgramSpec) -> int:
-    """Find the kernel type that a program attaches to; 0 if its section needs none.
-
-    Raises:
-        NotSupportedError: the kernel has no such type, or the section names none.
-    """
-    if not program.sec_flags & ATTACH_BTF:
-        return 0
-    target = program.attach_target
-    if not target:
-        raise NotSupportedError(
-            f"program {program.name!r} without a target",
-            f'write SEC("{program.section}/TARGET"), or set attach_target before load',
-        )
-    if program.prog_type == k.BPF_PROG_TYPE_EXT:
-        raise NotSupportedError(f"freplace program {program.name!r}")
-    from .btf import BTF_KIND_FUNC, BTF_KIND_TYPEDEF
-    from .btf.kernel import kernel_btf
-
-    name = _BTF_PREFIX.get(program.expected_attach_type, "") + target
-    is_tracepoint = program.expected_attach_type == k.BPF_TRACE_RAW_TP
-    ids = kernel_btf().find(name, BTF_KIND_TYPEDEF if is_tracepoint else BTF_KIND_FUNC)
-    if not ids:
-        kind = "typedef" if is_tracepoint else "function"
-        raise NotSupportedError(
-            f"attaching program {program.name!r} to {target!r}",
-            f"the running kernel's BTF has no {kind} {name!r}",
-        )
-    return ids[0]
 
 
 # --- maps
@@ -138,13 +107,17 @@ def settled(spec: MapSpec) -> MapSpec:
     return changed
 
 
-def create_map(spec: MapSpec, btf: Fd | None) -> Fd:
+def create_map(spec: MapSpec, btf: Fd | None, **more: Any) -> Fd:
     """Create a map as its spec says.
+
+    Args:
+        more: further fields of `BPF_MAP_CREATE`, e.g. `inner_map_fd`.
 
     Raises:
         SyscallError: the kernel refused; names the map.
     """
     btf_fd = key_type = value_type = 0
+    map_flags = spec.map_flags
     if btf is not None and spec.map_type not in _NO_BTF:
         btf_fd, key_type, value_type = btf.fileno(), spec.key_type_id, spec.value_type_id
     while True:
@@ -154,7 +127,7 @@ def create_map(spec: MapSpec, btf: Fd | None) -> Fd:
                 key_size=spec.key_size,
                 value_size=spec.value_size,
                 max_entries=spec.max_entries,
-                map_flags=spec.map_flags,
+                map_flags=map_flags,
                 numa_node=spec.numa_node,
                 map_name=spec.kernel_name,
                 btf_fd=btf_fd,
@@ -162,13 +135,22 @@ def create_map(spec: MapSpec, btf: Fd | None) -> Fd:
                 btf_value_type_id=value_type,
                 map_extra=spec.map_extra,
                 what=f"create map {spec.name!r}",
+                **more,
             )
         except SyscallError:
             # Some map types refuse types, which ones depends on the kernel: libbpf tries again,
             # too.
-            if not (key_type or value_type):
+            if key_type or value_type:
+                btf_fd = key_type = value_type = 0
+                continue
+            if not spec.is_data:
                 raise
-            btf_fd = key_type = value_type = 0
+            from .sanitize import data_flags_for_kernel
+
+            older = data_flags_for_kernel(spec.name, map_flags)
+            if older == map_flags:
+                raise
+            map_flags = older
 
 
 def ring_size(wanted: int) -> int:
@@ -202,14 +184,23 @@ def fill_data(spec: MapSpec, fd: Fd) -> mmap | None:
         value=spec.contents,
         what=f"write initial contents of {spec.name!r}",
     )
-    if spec.is_rodata:
+    if spec.is_constant:
         bpf.map_freeze(fd.fileno(), what=f"freeze {spec.name!r}")
+    return map_data(spec, fd)
+
+
+def map_data(spec: MapSpec, fd: Fd) -> mmap | None:
+    """Map a data section that has its contents into memory; see `fill_data`."""
     if not spec.map_flags & k.BPF_F_MMAPABLE:
         return None
-    protection = PROT_READ if spec.is_rodata else PROT_READ | PROT_WRITE
+    protection = PROT_READ if spec.is_constant else PROT_READ | PROT_WRITE
     try:
         return mmap(fd.fileno(), spec.value_size, MAP_SHARED, protection)
     except OSError as error:
+        from .sanitize import data_flags_for_kernel
+
+        if not data_flags_for_kernel(spec.name, spec.map_flags) & k.BPF_F_MMAPABLE:
+            return None  # nor was it made so
         raise SyscallError(error.errno or 0, "mmap", f"map {spec.name!r} into memory") from error
 
 
@@ -221,14 +212,16 @@ def load_program(
     code: bytes,
     spec: ObjectSpec,
     btf: Fd | None,
-    target: int,
+    target: tuple[int, int, int],
     log_level: int,
+    fd_array: Sequence[int] = (),
 ) -> tuple[Fd, str]:
     """Load a program; when the kernel refuses, do it again for the verifier's log.
 
     Args:
-        target: of `attach_btf_id`.
+        target: of `attach_target`.
         log_level: `BPF_LOG_LEVEL*` bits for a log even of success, 0 for none.
+        fd_array: of `ResolvedExterns`.
 
     Returns:
         The program, and the log ("" without a log level).
@@ -262,7 +255,10 @@ def load_program(
             func_info=linked.func_info if btf is not None else b"",
             line_info_rec_size=linked.line_info_size,
             line_info=linked.line_info if btf is not None else b"",
-            attach_btf_id=target,
+            attach_btf_id=target[0],
+            attach_btf_obj_fd=target[1],
+            attach_prog_fd=target[2],
+            fd_array=fd_array,
             what=what,
         )
 
@@ -273,13 +269,19 @@ def load_program(
             return load(0, None), ""
         except SyscallError as error:
             refusal = error
-    size = _LOG_SIZE
+    size = min(program.log_size or _LOG_SIZE, _LOG_LIMIT)
     while True:
         log = bytearray(size)
         try:
             return load(log_level or 1, log), _text(log)
         except SyscallError as error:
             if error.errno != ENOSPC:
+                from .sanitize import code_for_kernel
+
+                older = code_for_kernel(code)
+                if older is not None:
+                    code, refusal = older, None
+                    continue
                 refusal = refusal or error
                 break
             if size >= _LOG_LIMIT:
@@ -298,6 +300,12 @@ def load_program(
     missing = poisoned_map(text, list(spec.maps))
     if missing is not None:
         hint = f"The program uses map {missing!r}, which was not created: its autocreate is False"
+    if linked.extern_uses:
+        from .externs import missing_kfunc
+
+        kfunc = missing_kfunc(text, list(spec.externs))
+        if kfunc is not None:
+            hint = f"The program calls {kfunc!r}, a weak extern of .ksyms that the kernel lacks"
     raise VerifierError(refusal.errno or 0, refusal.command, what, text, hint) from refusal
 
 

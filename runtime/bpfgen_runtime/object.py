@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from errno import EINVAL
+from errno import EINVAL, EPERM
 from sys import byteorder
 
 from .errors import ClosedError, ElfError, NotSupportedError, SyscallError
-from .load import attach_btf_id, create_map, fill_data, load_btf, load_program, settled
+from .load import create_map, fill_data, load_btf, load_program, settled
 from .map import open_map
 from .program import Program
 from .relocate import Relocator
+from .sections import ATTACH_BTF
 from .sys import bpf
+from .uapi.const import BPF_MAP_TYPE_ARENA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mmap import mmap
     from types import TracebackType
+    from typing import Any
 
     from typing_extensions import Self
 
+    from .externs import ResolvedExterns
+    from .kernel_types import KernelTypes
+    from .load_maps import MapLoad
     from .map import Map
     from .relocate import LinkedProgram
-    from .spec import ObjectSpec
+    from .spec import MapSpec, ObjectSpec
     from .sys.fd import Fd
 
 __all__ = ["Object"]
+
+_NO_TARGET = (0, 0, 0)  # of `attach_target`
 
 
 class Object:
@@ -50,7 +58,12 @@ class Object:
 
     @classmethod
     def load(
-        cls, spec: ObjectSpec, *, log_level: int = 0, btf_custom_path: str | None = None
+        cls,
+        spec: ObjectSpec,
+        *,
+        log_level: int = 0,
+        btf_custom_path: str | None = None,
+        kconfig: str = "",
     ) -> Self:
         """Create an object's maps and load its programs: all of them or nothing.
 
@@ -59,6 +72,7 @@ class Object:
         Args:
             log_level: `BPF_LOG_LEVEL*` bits for every program, on top of its own `log_level`.
             btf_custom_path: a file of BTF for CO-RE, in place of `spec.btf_custom_path`.
+            kconfig: settings for `.kconfig` externs, before those of `spec.kconfig`.
 
         Raises:
             NotSupportedError: the object needs something that this version or this kernel lacks.
@@ -67,9 +81,57 @@ class Object:
             SyscallError: another step failed; names it, and the object concerned.
         """
         _check(spec)
+        if any(map_spec.resized for map_spec in spec.maps.values()):
+            from .loader.resize import resized
+
+            spec = resized(spec)
+        if not (
+            spec.externs
+            or any([program.sec_flags & ATTACH_BTF for program in spec.programs.values()])
+            or any(_is_special(map_spec) for map_spec in spec.maps.values())
+        ):
+            return cls._load_unlimited(spec, log_level, btf_custom_path, None, None)
+        from .externs import with_externs
+        from .kernel_types import KernelTypes
+
+        kernel = KernelTypes()
+        try:
+            spec, externs = with_externs(spec, kernel, kconfig)
+            return cls._load_unlimited(spec, log_level, btf_custom_path, kernel, externs)
+        finally:
+            kernel.close()
+
+    @classmethod
+    def _load_unlimited(cls, *arguments: Any) -> Self:
+        try:
+            return cls._load(*arguments)
+        except SyscallError as error:
+            if error.errno != EPERM:
+                raise
+            from .sanitize import raise_memlock
+
+            if not raise_memlock():
+                raise
+        return cls._load(*arguments)
+
+    @classmethod
+    def _load(
+        cls,
+        spec: ObjectSpec,
+        log_level: int,
+        btf_custom_path: str | None,
+        kernel: KernelTypes | None,
+        externs: ResolvedExterns | None,
+    ) -> Self:
         # What the file alone can get wrong shows before there is anything to undo.
         relocator = Relocator(spec)
         programs = [program for program in spec.programs.values() if program.autoload]
+        special: MapLoad | None = None
+        if kernel is not None and any(_is_special(map_spec) for map_spec in spec.maps.values()):
+            from .load_maps import MapLoad, wanted_programs
+
+            programs = wanted_programs(spec)
+            special = MapLoad(spec, kernel)
         if spec.btf_ext is not None and len(spec.btf_ext.core_relos):
             from .core_target import relocate_core
 
@@ -77,22 +139,29 @@ class Object:
                 spec, relocator.functions_of(programs), btf_custom_path or spec.btf_custom_path
             )
         linked = [relocator.link(program) for program in programs]
-        targets = [attach_btf_id(each.spec) for each in linked]
+        targets = [_NO_TARGET] * len(linked)
+        if kernel is not None:
+            from .attach_target import attach_target
+
+            targets = [attach_target(each.spec, kernel) for each in linked]
+        if special is not None:
+            special.aim(linked, targets)
         loaded = cls(spec.name)
         try:
             if spec.btf is not None:
                 loaded._btf = load_btf(spec.btf, spec.name)
-            fds = loaded._make_maps(spec)
+            fds = loaded._make_maps(spec, special)
             names = list(spec.maps)
             for each, target in zip(linked, targets, strict=True):
                 program = each.spec
                 fd, log = load_program(
                     each,
-                    each.fill_in(fds, names),
+                    each.fill_in(fds, names, externs),
                     spec,
                     loaded._btf,
                     target,
                     program.log_level | log_level,
+                    () if externs is None else externs.fd_array,
                 )
                 try:
                     live = (program.binding or Program)(fd, program)
@@ -102,17 +171,27 @@ class Object:
                 live.log = log
                 loaded.programs[program.name] = live
                 loaded._bind_constants(spec, each, live)
+            if special is not None:
+                special.finish(loaded)
         except BaseException:
-            loaded.close()
+            try:
+                if special is not None:
+                    special.undo()
+            finally:
+                loaded.close()
             raise
         return loaded
 
-    def _make_maps(self, spec: ObjectSpec) -> dict[str, int]:
+    def _make_maps(self, spec: ObjectSpec, special: MapLoad | None) -> dict[str, int]:
         fds = {}
-        for name, map_spec in spec.maps.items():
+        # What others hold comes first.
+        for name, map_spec in sorted(spec.maps.items(), key=_has_values):
             if not map_spec.autocreate:
                 continue
             definition = settled(map_spec)
+            if special is not None and _is_special(map_spec):
+                fds[name] = special.make(definition, self._btf, self).fileno()
+                continue
             fd = create_map(definition, self._btf)
             try:
                 self.maps[name] = open_map(fd, definition)
@@ -124,6 +203,8 @@ class Object:
                 data = fill_data(map_spec, fd)
                 if data is not None:
                     self.data[name] = data
+        if special is not None:
+            self.maps = {name: self.maps[name] for name in spec.maps if name in fds}
         return fds
 
     def _bind_constants(self, spec: ObjectSpec, linked: LinkedProgram, program: Program) -> None:
@@ -195,6 +276,23 @@ def _unmap(data: mmap) -> None:
         return  # someone still has a view of the memory, and it is unmapped with the last one
 
 
+def _is_special(spec: MapSpec) -> bool:
+    """Tell whether a map takes more than its definition to make; see `load_maps`."""
+    return bool(
+        spec.pinning
+        or spec.values
+        or spec.pin_path is not None
+        or spec.inner is not None
+        or spec.reused is not None
+        or spec.struct_ops is not None
+        or spec.map_type == BPF_MAP_TYPE_ARENA
+    )
+
+
+def _has_values(item: tuple[str, MapSpec]) -> bool:
+    return bool(item[1].values)
+
+
 def _check(spec: ObjectSpec) -> None:
     """Refuse what this version cannot load, and what no kernel could."""
     if (spec.byte_order == "<") != (byteorder == "little"):
@@ -205,8 +303,6 @@ def _check(spec: ObjectSpec) -> None:
         )
     for section in spec.unsupported:
         raise NotSupportedError(f"section {section!r} of object {spec.name!r}")
-    for extern in spec.externs.values():
-        raise NotSupportedError(f"extern {extern.name!r} of {extern.section}")
     for map_spec in spec.maps.values():
         if map_spec.autocreate and map_spec.unsupported:
             raise NotSupportedError(f"map {map_spec.name!r}: {map_spec.unsupported}")

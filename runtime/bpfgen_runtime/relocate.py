@@ -6,6 +6,8 @@ Two steps, so that every error of the file shows before anything is made in the 
 
 from __future__ import annotations
 
+from mmap import PAGESIZE
+
 from .elf.image import SHN_LORESERVE, SHN_UNDEF, STB_GLOBAL, STB_WEAK, STT_FUNC, STT_SECTION
 from .errors import NotSupportedError, RelocationError
 from .insn import (
@@ -24,6 +26,8 @@ from .insn import (
     set_imm,
     set_src,
 )
+from .loader.arena import ARENA_SECTION, arena_offset
+from .loader.globals import KCONFIG_SECTION
 from .loader.maps import MAPS_SECTION
 from .loader.programs import TEXT_SECTION
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from .btf.ext import InfoTable
     from .core import Poison
     from .elf.image import ByteOrder, Symbol
+    from .externs import ResolvedExterns
     from .spec import ObjectSpec, ProgramSpec
 
 __all__ = ["LinkedProgram", "Relocator", "describe_poison", "poisoned_map", "unresolved"]
@@ -53,6 +58,7 @@ _TO_CALL = 0
 _TO_FUNCTION = 1
 _TO_MAP = 2
 _TO_DATA = 3
+_TO_KERNEL = 4
 
 
 class LinkedProgram:
@@ -64,11 +70,13 @@ class LinkedProgram:
         func_info, line_info: records as `BPF_PROG_LOAD` takes them, one after the other.
         func_info_size, line_info_size: bytes per record, 0 if there are none.
         map_uses: `(instruction, map name, whether its value is addressed)`.
+        extern_uses: `(instruction, name)` of kernel symbols.
         poisoned: by instruction, why CO-RE could not relocate it.
     """
 
     __slots__ = (
         "code",
+        "extern_uses",
         "func_info",
         "func_info_size",
         "line_info",
@@ -86,15 +94,22 @@ class LinkedProgram:
         self.line_info = b""
         self.line_info_size = 0
         self.map_uses: list[tuple[int, str, bool]] = []
+        self.extern_uses: list[tuple[int, str]] = []
         self.poisoned: dict[int, Poison] = {}
 
-    def fill_in(self, fds: Mapping[str, int], map_names: list[str]) -> bytes:
-        """Return the code with map descriptors in it.
+    def fill_in(
+        self,
+        fds: Mapping[str, int],
+        map_names: list[str],
+        externs: ResolvedExterns | None = None,
+    ) -> bytes:
+        """Return the code with map descriptors and kernel symbols in it.
 
         Args:
             fds: descriptor by map name; what is missing was not created.
             map_names: all maps of the object in order; says which number a missing one is called
                 by.
+            externs: what the kernel has for the object's externs; None if it has none.
         """
         code = bytearray(self.code)
         order = self.spec.byte_order
@@ -108,6 +123,9 @@ class LinkedProgram:
             kind = BPF_PSEUDO_MAP_VALUE if addresses_value else BPF_PSEUDO_MAP_FD
             set_src(code, insn, kind, order)
             set_imm(code, insn, fd, order)
+        if externs is not None:
+            for insn, name in self.extern_uses:
+                externs.fill_in(code, insn, name, order)
         return bytes(code)
 
 
@@ -123,6 +141,8 @@ class Relocator:
     """
 
     __slots__ = (
+        "_arena_offset",
+        "_callbacks",
         "_calls",
         "_data_at",
         "_map_at",
@@ -143,17 +163,29 @@ class Relocator:
         self._text_index = -1 if text is None else text.index
         self._map_at: dict[tuple[int, int], str] = {}
         self._data_at: dict[int, str] = {}
+        self._arena_offset = 0
         for name, map_spec in spec.maps.items():
             if map_spec.is_data:
                 self._data_at[map_spec.section_index] = name
             else:
                 self._map_at[map_spec.section_index, map_spec.section_offset] = name
+            if map_spec.arena_data is not None:
+                arena = spec.image.section(ARENA_SECTION)
+                if arena is not None:
+                    self._data_at[arena.index] = name
+                    self._arena_offset = arena_offset(map_spec, PAGESIZE)
         self._targets: dict[ProgramSpec, dict[int, tuple[int, str, int]]] = {}
+        # Seldom any: looked for, with a module of its own, only if BTF speaks of some.
+        strings = b"" if spec.btf is None else spec.btf.string_section()
+        self._callbacks: dict[str, str] | None = None if b"exception_callback:" in strings else {}
         self._calls: dict[ProgramSpec, list[tuple[int, ProgramSpec]]] = {}
 
     def functions_of(self, programs: Iterable[ProgramSpec]) -> list[ProgramSpec]:
         """Return the programs and every subprogram that they reach, each once."""
         found = dict.fromkeys(programs)
+        for callback in [self._callback_of(program) for program in found]:
+            if callback is not None:
+                found[callback] = None
         pending = list(found)
         while pending:
             for _, callee in self._calls_of(pending.pop()):
@@ -170,18 +202,19 @@ class Relocator:
         """
         linked = LinkedProgram(program)
         code = linked.code
-        code += self._code_of(program)
-        base = {program: 0}  # function -> its first instruction; in the order of appending
-        stack = [iter(self._calls_of(program))]
-        while stack:
-            for _, callee in stack[-1]:
-                if callee not in base:
-                    base[callee] = len(code) // INSN_SIZE
-                    code += self._code_of(callee)
-                    stack.append(iter(self._calls_of(callee)))
-                    break
-            else:
-                stack.pop()
+        base: dict[ProgramSpec, int] = {}  # function -> its first instruction; in order
+        # An exception callback comes last, unless the program calls it, which the kernel refuses.
+        for root in (program, self._callback_of(program)):
+            stack = [iter([(0, root)])] if root is not None else []
+            while stack:
+                for _, callee in stack[-1]:
+                    if callee not in base:
+                        base[callee] = len(code) // INSN_SIZE
+                        code += self._code_of(callee)
+                        stack.append(iter(self._calls_of(callee)))
+                        break
+                else:
+                    stack.pop()
         order = program.byte_order
         for function, first in base.items():
             if function in self.patched:
@@ -200,6 +233,8 @@ class Relocator:
                     set_imm(code, at + 1, addend + offset & 0xFFFFFFFF, order)
                 if kind in (_TO_DATA, _TO_MAP):
                     linked.map_uses.append((at, name, kind == _TO_DATA))
+                elif kind == _TO_KERNEL:
+                    linked.extern_uses.append((at, name))
         ext = self._spec.btf_ext
         if ext is not None:
             linked.func_info_size = ext.func_info.known_size
@@ -207,6 +242,19 @@ class Relocator:
             linked.line_info_size = ext.line_info.known_size
             linked.line_info = self._infos(ext.line_info, "line", base)
         return linked
+
+    def _callback_of(self, program: ProgramSpec) -> ProgramSpec | None:
+        """Find the program's exception callback."""
+        if self._callbacks is None:
+            from .loader.exceptions import exception_callbacks
+
+            self._callbacks = exception_callbacks(self._spec)
+        name = self._callbacks.get(program.name)
+        if not name:
+            return None
+        from .loader.exceptions import find_callback
+
+        return find_callback(self._spec, program, name)
 
     def _code_of(self, function: ProgramSpec) -> bytes:
         return self.patched[function][0] if function in self.patched else function.code
@@ -267,11 +315,11 @@ class Relocator:
                 function, insn, f"a relocation by {name!r}, but no call and no 64-bit load there"
             )
         if symbol.shndx == SHN_UNDEF:
-            if symbol.name in self._spec.externs:
-                where = self._spec.externs[symbol.name].section
-                raise NotSupportedError(
-                    f"extern {symbol.name!r} of {where}", f"function {function.name!r} uses it"
-                )
+            extern = self._spec.externs.get(symbol.name)
+            if extern is not None and extern.section != KCONFIG_SECTION:
+                return _TO_KERNEL, extern.name, 0
+            if extern is not None and not is_call:
+                return _TO_DATA, extern.section, extern.offset
             raise _bad(function, insn, f"symbol {name!r} is not defined")
         if is_call:
             if get_src(code, insn, function.byte_order) != BPF_PSEUDO_CALL:
@@ -293,7 +341,8 @@ class Relocator:
             return _TO_FUNCTION, "", symbol.value
         data = self._data_at.get(symbol.shndx)
         if data is not None:
-            return _TO_DATA, data, symbol.value
+            offset = 0 if self._spec.maps[data].is_data else self._arena_offset
+            return _TO_DATA, data, symbol.value + offset
         map_name = self._map_at.get((symbol.shndx, symbol.value))
         if map_name is not None:
             return _TO_MAP, map_name, 0
@@ -321,6 +370,8 @@ class Relocator:
         The kernel wants them of all functions or of none.
         """
         parts: list[bytes] = []
+        if any(function.is_replaced for function in base):
+            return b""
         for function, first in base.items():
             part = self._records(table, function, first)
             if not part:
@@ -385,7 +436,9 @@ def _local_calls(
     found = []
     insn = opcodes.find(_CALL)
     while insn >= 0:
-        if get_src(code, insn, order) == BPF_PSEUDO_CALL:
+        if get_src(code, insn, order) == BPF_PSEUDO_CALL and not (
+            insn in targets and targets[insn][0] == _TO_KERNEL
+        ):
             found.append(insn)
         insn = opcodes.find(_CALL, insn + 1)
     addresses = [insn for insn, target in targets.items() if target[0] == _TO_FUNCTION]

@@ -11,11 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from typing_extensions import Protocol
+
     from .btf.btf import Btf
     from .btf.ext import BtfExt
     from .elf.image import ByteOrder, ElfImage
     from .insn import Insn
+    from .loader.struct_ops import StructOps
     from .uapi.enums import AttachType, MapType, ProgType
+    from .values import DataSection
+
+    class HasFileno(Protocol):
+        """Anything with a descriptor."""
+
+        def fileno(self) -> int: ...
+
 
 __all__ = ["ExternSpec", "MapSpec", "ObjectSpec", "ProgramSpec", "RelocSpec", "VariableSpec"]
 
@@ -25,13 +35,16 @@ class _Spec:
 
     __slots__: tuple[str, ...] = ()
 
+    #: Properties that stand for a slot of their own.
+    _SHOWN: tuple[str, ...] = ()
+
     def __repr__(self) -> str:
         fields = (
             f"{name}={value!r}"
-            for name in self.__slots__
+            for name in (*self.__slots__, *self._SHOWN)
             if not name.startswith("_")
             and not isinstance(value := getattr(self, name), (bytes, bytearray))
-            and value not in (None, 0, ())
+            and not (value is None or value == 0 or value in ("", (), {}))
         )
         return f"{type(self).__name__}({', '.join(fields)})"
 
@@ -69,12 +82,24 @@ class MapSpec(_Spec):
         section: the ELF section, `.maps` or the data section's own.
         section_index, section_offset: where the definition lies; relocations refer to it so.
         map_type: `BPF_MAP_TYPE_*`; see `type`.
-        key_size, value_size: bytes.
-        max_entries: entries; bytes for ring buffers.
+        key_size: bytes.
+        value_size: bytes. Setting it on a global data section resizes the section: new bytes are
+            zero, and the array that is its last variable gets more or fewer elements.
+        max_entries: entries; bytes for ring buffers, pages for arenas.
         map_flags: `BPF_F_*`.
         numa_node: used when `map_flags` has `BPF_F_NUMA_NODE`.
         map_extra: its meaning depends on the map's type (e.g. hash functions of a bloom filter).
         pinning: `LIBBPF_PIN_NONE` (0) or `LIBBPF_PIN_BY_NAME` (1).
+        pin_path: where to pin the map at load, or find it pinned; None for the map's name under
+            `ObjectSpec.pin_root_path` if `pinning` says so, else nowhere.
+        inner: of a map of maps, the definition of the maps in it; or such a map in the kernel.
+        values: what a map of maps or a program array holds at first: names of maps or programs by
+            slot.
+        struct_ops: the kernel struct that a struct_ops map implements, None for other maps.
+        arena_data: of an arena, the initial bytes of the `__arena` globals; None if it has none.
+        autoattach: whether `attach()` of the skeleton includes a struct_ops map.
+        reused: see `reuse`.
+        resized: whether `value_size` of a data section was changed.
         key_type_id, value_type_id: ids in the object's BTF, 0 if the definition names only sizes.
         contents: initial bytes of a global data section, None for other maps. Change in place, or
             replace by a buffer of `value_size` bytes.
@@ -85,9 +110,14 @@ class MapSpec(_Spec):
     """
 
     __slots__ = (
+        "_value_size",
+        "_viewers",
+        "arena_data",
+        "autoattach",
         "autocreate",
         "binding",
         "contents",
+        "inner",
         "kernel_name",
         "key_size",
         "key_type_id",
@@ -97,14 +127,19 @@ class MapSpec(_Spec):
         "max_entries",
         "name",
         "numa_node",
+        "pin_path",
         "pinning",
+        "resized",
+        "reused",
         "section",
         "section_index",
         "section_offset",
+        "struct_ops",
         "unsupported",
-        "value_size",
         "value_type_id",
+        "values",
     )
+    _SHOWN = ("value_size",)
 
     def __init__(
         self,
@@ -132,7 +167,7 @@ class MapSpec(_Spec):
         self.name = name
         self.map_type = map_type
         self.key_size = key_size
-        self.value_size = value_size
+        self._value_size = value_size
         self.max_entries = max_entries
         self.map_flags = map_flags
         self.kernel_name = kernel_name or name[:15]
@@ -148,6 +183,44 @@ class MapSpec(_Spec):
         self.autocreate = autocreate
         self.binding = binding
         self.unsupported = unsupported
+        self.pin_path: str | None = None
+        self.inner: MapSpec | HasFileno | int | None = None
+        self.values: dict[int, str] = {}
+        self.struct_ops: StructOps | None = None
+        self.arena_data: bytearray | None = None
+        self.autoattach = True
+        self.reused: HasFileno | int | None = None
+        self.resized = False
+        self._viewers: list[DataSection] = []
+
+    @property
+    def value_size(self) -> int:
+        """Bytes of a value; of a global data section, its size."""
+        return self._value_size
+
+    @value_size.setter
+    def value_size(self, size: int) -> None:
+        if size < 0:
+            raise ValueError(f"map {self.name!r} cannot have values of {size} bytes")
+        if self.contents is not None and size != len(self.contents):
+            for viewer in self._viewers:
+                viewer.close()
+            self.contents = self.contents[:size].ljust(size, b"\0")
+            for viewer in self._viewers:
+                viewer._show(self.contents)
+            self.resized = True
+        self._value_size = size
+
+    def reuse(self, source: HasFileno | int | None) -> None:
+        """Take a map that is in the kernel instead of creating one.
+
+        As in libbpf this map's size, flags and type then hold, whatever the definition says, and
+        its contents stay. `load` duplicates the descriptor, so keep it open until then.
+
+        Args:
+            source: a `Map`, a descriptor, or None to create a map after all.
+        """
+        self.reused = source
 
     @property
     def type(self) -> MapType | int:
@@ -169,6 +242,11 @@ class MapSpec(_Spec):
         return self.contents is not None
 
     @property
+    def is_constant(self) -> bool:
+        """Whether programs and, once loaded, user space only read it: `.rodata*`, `.kconfig`."""
+        return self.is_rodata or self.name == ".kconfig"
+
+    @property
     def is_rodata(self) -> bool:
         """Whether this is a section of constants: read-only for programs, frozen when loaded."""
         return self.is_data and (self.section + ".").startswith(".rodata.")
@@ -178,6 +256,14 @@ class MapSpec(_Spec):
         twin: MapSpec = self._clone()
         if self.contents is not None:
             twin.contents = bytearray(self.contents)
+        if self.arena_data is not None:
+            twin.arena_data = bytearray(self.arena_data)
+        if self.struct_ops is not None:
+            twin.struct_ops = self.struct_ops.copy()
+        if isinstance(self.inner, MapSpec):
+            twin.inner = self.inner.copy()
+        twin.values = dict(self.values)
+        twin._viewers = []
         return twin
 
 
@@ -215,14 +301,18 @@ class ProgramSpec(_Spec):
         autoload: whether load includes the program (`SEC("?…")` starts as False).
         autoattach: whether `attach()` of the skeleton includes it.
         is_subprogram: a function of `.text`; loaded only as part of programs that call it.
+        is_replaced: `set_insns` gave it code of another length.
         is_global, is_hidden: its symbol's binding and visibility; a hidden subprogram is verified
             as if it were static.
+        attach_program: the program that `attach_target` is a function of; see `set_attach_target`.
         log_level: 0: a log only when the kernel refuses; else `BPF_LOG_LEVEL*` bits, and the log is
             kept in `Program.log`.
+        log_size: bytes of log to begin with, 0 for 64 KiB; grows to 16 MiB where that is too small.
         binding: the subclass of `Program` for the live program, None for `Program` itself.
     """
 
     __slots__ = (
+        "attach_program",
         "attach_target",
         "autoattach",
         "autoload",
@@ -233,8 +323,10 @@ class ProgramSpec(_Spec):
         "insn_offset",
         "is_global",
         "is_hidden",
+        "is_replaced",
         "is_subprogram",
         "log_level",
+        "log_size",
         "name",
         "prog_flags",
         "prog_type",
@@ -283,7 +375,10 @@ class ProgramSpec(_Spec):
         self.is_subprogram = is_subprogram
         self.is_global = is_global
         self.is_hidden = is_hidden
+        self.is_replaced = False
         self.log_level = log_level
+        self.log_size = 0
+        self.attach_program: HasFileno | int | None = None
         self.byte_order = byte_order
         self.binding = binding
 
@@ -299,7 +394,12 @@ class ProgramSpec(_Spec):
 
     @type.setter
     def type(self, value: int) -> None:
-        self.prog_type = int(value)
+        # Another type than the section's: what the section says of flags and attachment is void,
+        # as in libbpf.
+        if value != self.prog_type:
+            self.prog_type = int(value)
+            self.sec_flags = 0
+            self.autoattach = False
 
     @property
     def attach_type(self) -> AttachType | int:
@@ -322,10 +422,54 @@ class ProgramSpec(_Spec):
 
     @property
     def insns(self) -> list[Insn]:
-        """The decoded instructions, before any relocation."""
+        """The decoded instructions, before any relocation; assigning is `set_insns`."""
         from .insn import decode
 
         return decode(self.code, self.byte_order)
+
+    @insns.setter
+    def insns(self, insns: Sequence[Insn]) -> None:
+        self.set_insns(insns)
+
+    def set_insns(self, insns: Sequence[Insn] | bytes) -> None:
+        """Put other instructions in place of the compiled ones.
+
+        If they take as many slots, they are relocated like those, by index, and keep their lines in
+        the verifier's log. Else they stand alone: no relocation, no CO-RE, no BTF of functions and
+        lines. They may not refer to maps by name, then.
+
+        Raises:
+            ValueError: there are none, or bytes that are no whole number of instructions.
+        """
+        from .insn import INSN_SIZE, encode
+
+        code = bytes(insns) if isinstance(insns, bytes) else encode(insns, self.byte_order)
+        if not code or len(code) % INSN_SIZE:
+            raise ValueError(
+                f"program {self.name!r}: {len(code)} bytes are no whole number of instructions"
+            )
+        if len(code) != len(self.code):
+            self.relocs = ()
+            self.is_replaced = True
+        self.code = code
+
+    def set_attach_target(
+        self, function: str | None = None, *, program: HasFileno | int | None = None
+    ) -> None:
+        """Say what a tracing, LSM or freplace program attaches to; looked up at load.
+
+        Args:
+            function: a function, tracepoint, hook or iterator, as it would follow the `/` in
+                `SEC()`; with `MODULE:` before it, one of that module. None keeps the section's.
+            program: a `Program`, or its descriptor, that has the function; it must be open at load.
+                None for the kernel.
+        """
+        from .sections import ATTACH_BTF
+
+        if function is not None:
+            self.attach_target = function
+        self.attach_program = program
+        self.sec_flags |= ATTACH_BTF
 
     def copy(self) -> ProgramSpec:
         """Return an independent copy."""
@@ -339,12 +483,13 @@ class VariableSpec(_Spec):
     Attributes:
         name: the C name.
         section: the data section, a key of `ObjectSpec.maps`.
-        offset, size: bytes within the section.
+        offset, size: bytes within the section; see `MapSpec.value_size` for what changes the size.
         type_id: the variable's type in the object's BTF.
         is_static: file-local in C, or hidden.
     """
 
-    __slots__ = ("_spec", "is_static", "name", "offset", "section", "size", "type_id")
+    __slots__ = ("_size", "_spec", "is_static", "name", "offset", "section", "type_id")
+    _SHOWN = ("size",)
 
     def __init__(
         self,
@@ -359,10 +504,17 @@ class VariableSpec(_Spec):
         self.name = name
         self.section = section
         self.offset = offset
-        self.size = size
+        self._size = size
         self.type_id = type_id
         self.is_static = is_static
         self._spec = spec
+
+    @property
+    def size(self) -> int:
+        """Bytes of the variable."""
+        from .loader.resize import variable_size
+
+        return variable_size(self._spec, self.section, self.offset, self._size)
 
     def get(self) -> bytes:
         """Return the variable's initial bytes."""
@@ -391,10 +543,27 @@ class ExternSpec(_Spec):
         type_id: its VAR or FUNC in the object's BTF.
         symbol: index into the image's symbols.
         is_func: a kernel function rather than a variable.
-        is_weak: may be absent; then its address is 0.
+        is_weak: may be absent; then its value, or its address, is 0.
+        value_type_id: the type of a setting; that of a kernel symbol, without qualifiers and
+            typedefs: 0 (void) if only its address is asked for, a FUNC_PROTO for a function.
+        value_kind: what a setting takes: "bool", "tristate", "char", "int", "text"; or "".
+        is_signed: of an int or char.
+        offset, size: a setting's place within `.kconfig`, bytes.
     """
 
-    __slots__ = ("is_func", "is_weak", "name", "section", "symbol", "type_id")
+    __slots__ = (
+        "is_func",
+        "is_signed",
+        "is_weak",
+        "name",
+        "offset",
+        "section",
+        "size",
+        "symbol",
+        "type_id",
+        "value_kind",
+        "value_type_id",
+    )
 
     def __init__(
         self, name: str, section: str, type_id: int, symbol: int, is_func: bool, is_weak: bool
@@ -405,6 +574,11 @@ class ExternSpec(_Spec):
         self.symbol = symbol
         self.is_func = is_func
         self.is_weak = is_weak
+        self.value_type_id = 0
+        self.value_kind = ""
+        self.is_signed = False
+        self.offset = 0
+        self.size = 0
 
 
 class ObjectSpec(_Spec):
@@ -418,12 +592,14 @@ class ObjectSpec(_Spec):
         maps: by name; `.maps` definitions in BTF's order, then global data sections in the file's.
         programs: entry programs by name, by section and place in it.
         subprograms: the functions of `.text`, by place.
-        externs: by name.
+        externs: by name, settings first, in libbpf's order.
         btf, btf_ext: the type information, fixed up as the kernel wants it; None if there is none.
         image: the ELF image that all this was read from.
         unsupported: sections that this version cannot load, e.g. `.struct_ops`.
         btf_custom_path: a file of BTF (raw, or in ELF) that CO-RE relocations go by; None for that
             of the running kernel.
+        kconfig: settings for `.kconfig` externs, lines as in a kernel's .config; the running
+            kernel's configuration is asked only for what they leave out.
     """
 
     __slots__ = (
@@ -434,10 +610,12 @@ class ObjectSpec(_Spec):
         "byte_order",
         "externs",
         "image",
+        "kconfig",
         "kern_version",
         "license",
         "maps",
         "name",
+        "pin_root_path",
         "programs",
         "subprograms",
         "unsupported",
@@ -466,6 +644,8 @@ class ObjectSpec(_Spec):
         self.externs: dict[str, ExternSpec] = {}
         self.unsupported: tuple[str, ...] = ()
         self.btf_custom_path: str | None = None
+        self.pin_root_path = "/sys/fs/bpf"
+        self.kconfig = ""
         self._variables: dict[str, VariableSpec] | None = None
 
     @property
@@ -479,6 +659,12 @@ class ObjectSpec(_Spec):
 
             self._variables = collect_variables(self)
         return self._variables
+
+    def with_map(self, changed: MapSpec) -> ObjectSpec:
+        """Return a copy that differs in one map and shares all else."""
+        twin: ObjectSpec = self._clone()
+        twin.maps = {**self.maps, changed.name: changed}
+        return twin
 
     def copy(self) -> ObjectSpec:
         """Return an independent copy; image and BTF, which nothing changes, are shared."""

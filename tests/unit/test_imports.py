@@ -22,10 +22,10 @@ LAYERS = (
     ("sys", "host", "elf", "insn", "disasm", "sections"),
     ("btf",),
     ("core", "spec", "loader", "linker"),
-    ("features",),
-    ("core_target", "relocate"),
+    ("features", "sanitize"),
+    ("attach_target", "core_target", "externs", "kernel_types", "relocate"),
     ("map", "program"),
-    ("load", "object"),
+    ("load", "load_maps", "object"),
     ("link", "ringbuf", "perfbuf", "usdt", "struct_ops"),
     ("skeleton",),
 )
@@ -34,6 +34,7 @@ RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 #: Imports that point up, inside functions, and why.
 UPWARD = {
     (f"{RUNTIME}.map.base", f"{RUNTIME}.ringbuf"): "the factory of maps makes all kinds of maps",
+    (f"{RUNTIME}.map.base", f"{RUNTIME}.link.struct_ops"): "the same",
 }
 
 #: Bytes in, values out, the same on every machine.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bpfgen_runtime.btf import Datasec, Func, FuncProto, SecVar, Var
+from bpfgen_runtime.btf import Datasec, DeclTag, Func, FuncProto, SecVar, Var
 from bpfgen_runtime.elf.reader import read_elf
-from bpfgen_runtime.errors import NotSupportedError, RelocationError
+from bpfgen_runtime.errors import RelocationError
 from bpfgen_runtime.insn import (
     BPF_CALL,
     BPF_EXIT,
@@ -36,6 +36,7 @@ from tests.support.elfwriter import (
     SHF_ALLOC,
     SHF_WRITE,
     SHN_ABS,
+    STB_GLOBAL,
     STB_LOCAL,
     STT_FUNC,
     STT_OBJECT,
@@ -79,7 +80,7 @@ class Builder:
 
 
 def insns_of(linked: LinkedProgram, **fds: int) -> list[Insn]:
-    code = linked.fill_in({name.replace("_", "."): fd for name, fd in fds.items()}, ["m", ".data"])
+    code = linked.fill_in({name.replace("_", "."): fd for name, fd in fds.items()}, ["m", ".data", ".kconfig"])
     return decode(code, linked.spec.byte_order)
 
 
@@ -307,18 +308,106 @@ def test_load_cut_off_by_the_end() -> None:
         b.link()
 
 
-def test_extern_is_not_supported_yet() -> None:
-    """Using an extern says which, of which section, and who uses it."""
+def test_setting_is_the_value_of_a_map() -> None:
+    """A `.kconfig` extern becomes an address within the map of that name."""
     types = Types()
     var = types.add(Var("CONFIG_HZ", 1, 2))
-    types.add(Datasec(".kconfig", 0, [SecVar(var, 0, 4)]))
+    big = types.add(Var("CONFIG_BIG", 2, 2))
+    types.add(Datasec(".kconfig", 0, [SecVar(var, 0, 4), SecVar(big, 0, 8)]))
     b = Builder()
     main = b.code("tc", [load(), EXIT])
     b.function("main", main, 0, 3)
     b.relocs(main, [(0, b.elf.symbol("CONFIG_HZ"))])
+    b.elf.symbol("CONFIG_BIG")
     b.elf.section(".BTF", types.build())
-    with pytest.raises(NotSupportedError, match=r"extern 'CONFIG_HZ' of \.kconfig .*'main'"):
+    linked = b.link()
+    assert linked.map_uses == [(0, ".kconfig", True)]
+    assert insns_of(linked, _kconfig=7) == [
+        Insn(LD_IMM64, dst=1, src=BPF_PSEUDO_MAP_VALUE, imm=7, next_imm=8),
+        EXIT,
+    ]
+
+
+def test_setting_that_is_called() -> None:
+    """A call of a `.kconfig` extern leads nowhere."""
+    types = Types()
+    var = types.add(Var("CONFIG_HZ", 1, 2))
+    types.add(Datasec(".kconfig", 0, [SecVar(var, 0, 4)]))
+    b = Builder()
+    main = b.code("tc", [call(-1), EXIT])
+    b.function("main", main, 0, 2)
+    b.relocs(main, [(0, b.elf.symbol("CONFIG_HZ"))], R_BPF_64_32)
+    b.elf.section(".BTF", types.build())
+    with pytest.raises(RelocationError, match="symbol 'CONFIG_HZ' is not defined"):
         b.link()
+
+
+# --- exception callbacks
+
+
+def callbacks(
+    *tags: tuple[str, str], bind: int = STB_GLOBAL, hidden: bool = False, tagged: int = 1
+) -> Builder:
+    """Build `main`, which calls `used`, and subprograms `used` and `thrown`; tag functions.
+
+    Args:
+        tags: (function, text).
+        tagged: the linkage of `main` in BTF.
+    """
+    b = Builder()
+    text = b.code(".text", [EXIT, HELPER_CALL, call(-3), EXIT])
+    used = b.function("used", text, 0, 1)
+    b.function("thrown", text, 1, 3, bind=bind, visibility=2 if hidden else 0)
+    main = b.code("tc", [call(-1), EXIT])
+    b.function("main", main, 0, 2)
+    b.relocs(main, [(0, used)], R_BPF_64_32)
+    types = Types()
+    proto = types.add(FuncProto(1))
+    ids = {
+        name: types.add(Func(name, proto, tagged if name == "main" else 1))
+        for name in ("main", "used", "thrown")
+    }
+    for name, text_ in tags:
+        types.add(DeclTag(text_, ids[name]))
+    b.elf.section(".BTF", types.build())
+    return b
+
+
+def test_exception_callback_is_appended() -> None:
+    """What the tag names comes after all that the program calls, and once."""
+    linked = callbacks(("main", "exception_callback:thrown")).link()
+    assert insns_of(linked) == [call(1), EXIT, EXIT, HELPER_CALL, call(-3), EXIT]
+    linked = callbacks(("main", "exception_callback:used")).link()
+    assert insns_of(linked) == [call(1), EXIT, EXIT]
+
+
+def test_exception_callback_is_among_the_functions() -> None:
+    """CO-RE relocates the callback, too."""
+    spec = load_spec(callbacks(("main", "exception_callback:thrown")).elf.build())
+    found = Relocator(spec).functions_of([spec.programs["main"]])
+    assert [function.name for function in found] == ["main", "thrown", "used"]
+
+
+def test_several_exception_callbacks() -> None:
+    """The verifier refuses a program with two: none is appended, as with libbpf."""
+    tags = ("main", "exception_callback:thrown"), ("main", "exception_callback:used")
+    assert len(insns_of(callbacks(*tags).link())) == 3
+
+
+@pytest.mark.parametrize(
+    ("builder", "message"),
+    [
+        (callbacks(("main", "exception_callback:gone")), "'main'.* no exception callback 'gone'"),
+        (callbacks(("main", "exception_callback:")), "'main' names an empty"),
+        (callbacks(("main", "exception_callback:thrown"), bind=STB_LOCAL), "'thrown' must be"),
+        (callbacks(("main", "exception_callback:thrown"), hidden=True), "'thrown' must be"),
+        (callbacks(("main", "exception_callback:thrown"), tagged=0), "on 'main', which is no prog"),
+    ],
+)
+def test_bad_exception_callback(builder: Builder, message: str) -> None:
+    """A callback must be a global function that is not hidden; errors name program and function."""
+    with pytest.raises(RelocationError, match=message):
+        builder.link()
 
 
 # --- .BTF.ext

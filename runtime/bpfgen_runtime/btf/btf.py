@@ -20,7 +20,7 @@ from .types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 #: As in libbpf and the kernel: a longer chain of modifiers or of nested types is taken for a loop.
 MAX_RESOLVE_DEPTH = 32
@@ -387,6 +387,19 @@ class Btf:
         from .encoder import replace
 
         return replace(self, changes)
+
+    def extend(self, types: Iterable[BtfType]) -> Btf:
+        """Return a copy with more types behind the last one; their ids begin at len(self).
+
+        Ids and strings of the types that are there stay what they are.
+
+        Raises:
+            ValueError: a field is too large for BTF.
+            NotSupportedError: the header has fields that are not known here.
+        """
+        from .encoder import extend
+
+        return extend(self, types)
 
     # --- for the modules of this package ----------------------------------------------------------
 

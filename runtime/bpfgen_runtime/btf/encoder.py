@@ -144,6 +144,41 @@ def replace(btf: Btf, changes: Mapping[int, BtfType]) -> Btf:
     return changed
 
 
+def extend(btf: Btf, types: Iterable[BtfType]) -> Btf:
+    """See `Btf.extend`."""
+    _check_known(btf, "extending")
+    header = btf.header
+    if header.layout_len:
+        raise NotSupportedError("extending BTF that has a layout section")
+    # Known strings keep their places, as offsets into the section are all over an object.
+    strings = bytearray(btf.string_section())
+    first = btf.end_string_offset - len(strings)
+
+    def name(text: str) -> int:
+        known = [0] if not text else btf.string_offsets(text)
+        if known:
+            return known[0]
+        wanted = b"\0" + text.encode("utf-8", "surrogateescape") + b"\0"
+        at = strings.find(wanted)
+        if at < 0:
+            at = len(strings) - 1
+            strings.extend(wanted[1:])
+        return first + at + 1
+
+    records = bytearray()
+    for t in types:
+        words = _words(t, name)
+        records += struct.pack(f"{btf.byte_order}{len(words)}I", *words)
+    data = btf.to_bytes()
+    start = header.type_start
+    records[:0] = data[start : start + header.type_len]
+    head = bytearray(data[: header.hdr_len])
+    struct.pack_into(btf.byte_order + "IIII", head, 8, 0, len(records), len(records), len(strings))
+    longer = Btf(bytes(head + records + strings), btf.base)
+    longer.pointer_size = btf.pointer_size
+    return longer
+
+
 def _name_offsets(btf: Btf, type_id: int, words: Iterable[int]) -> list[int]:
     words = list(words)
     t = btf.type(type_id)

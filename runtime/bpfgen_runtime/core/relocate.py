@@ -82,6 +82,8 @@ def relocate(
         return {}
     wanted: dict[str, list[ProgramSpec]] = {}
     for function in functions:
+        if function.is_replaced:
+            continue
         wanted.setdefault(spec.image.sections[function.section_index].name, []).append(function)
     resolver: Resolver | None = None
     where = "on this kernel" if target_path is None else f"in {target_path}"

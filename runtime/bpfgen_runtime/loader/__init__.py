@@ -8,33 +8,27 @@ from __future__ import annotations
 
 import struct
 
-from ..btf import BTF_KIND_DATASEC, Btf, Datasec, Func
+from ..btf import Btf
 from ..btf.ext import BtfExt
-from ..elf.image import SHN_UNDEF, STB_LOCAL, STB_WEAK, STT_NOTYPE, ElfImage
-from ..errors import BtfError, ElfError
-from ..spec import ExternSpec, ObjectSpec
-from .globals import EXTERN_SECTIONS, data_maps, fix_up
+from ..elf.image import SHN_UNDEF, STB_LOCAL, ElfImage
+from ..errors import ElfError
+from ..spec import ObjectSpec
+from .arena import collect_arena
+from .globals import STRUCT_OPS_SECTIONS, data_maps, fix_up
+from .initial import collect_values
 from .maps import user_maps
 from .programs import functions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+
+    from ..spec import MapSpec
 
 __all__ = ["load_spec"]
 
 #: Sections with a meaning that this version cannot load.
-_UNSUPPORTED_SECTIONS = frozenset(
-    {
-        ".struct_ops",
-        ".struct_ops.link",
-        "?.struct_ops",
-        "?.struct_ops.link",
-        ".addr_space.1",
-        ".jumptables",
-    }
-)
+_UNSUPPORTED_SECTIONS = frozenset({".jumptables"})
 
 _LICENSE_SIZE = 64  # libbpf's, the NUL included
 
@@ -70,7 +64,14 @@ def load_spec(source: ElfImage | str | os.PathLike[str] | bytes) -> ObjectSpec:
         section = image.section(".BTF.ext")
         if section is not None:
             spec.btf_ext = BtfExt.parse(section.data, spec.btf)
-    for map_spec in (*user_maps(image, spec.btf), *data_maps(image, spec.btf)):
+    maps = [*user_maps(image, spec.btf), *data_maps(image, spec.btf)]
+    if any(s.shndx == SHN_UNDEF and s.bind != STB_LOCAL and s.name for s in image.symbols):
+        _add_externs(spec, maps)
+    if any(s.name in STRUCT_OPS_SECTIONS for s in image.sections):
+        from .struct_ops import struct_ops_maps
+
+        maps += struct_ops_maps(image.sections, spec.btf)
+    for map_spec in maps:
         if map_spec.name in spec.maps:
             raise ElfError(f"two maps are called {map_spec.name!r}", section=map_spec.section)
         spec.maps[map_spec.name] = map_spec
@@ -81,12 +82,28 @@ def load_spec(source: ElfImage | str | os.PathLike[str] | bytes) -> ObjectSpec:
             raise ElfError(f"two programs are called {function.name!r}", section=function.section)
         else:
             spec.programs[function.name] = function
-    for extern in _externs(image, spec.btf):
-        spec.externs[extern.name] = extern
+    collect_values(spec)
+    collect_arena(spec)
+    if any(map_spec.struct_ops is not None for map_spec in maps):
+        from .struct_ops import collect_functions
+
+        collect_functions(spec)
     spec.unsupported = tuple(
         [s.name for s in image.sections if s.size and s.name in _UNSUPPORTED_SECTIONS]
     )
     return spec
+
+
+def _add_externs(spec: ObjectSpec, maps: list[MapSpec]) -> None:
+    from .externs import collect_externs, declare_externs, kconfig_map
+
+    externs = collect_externs(spec.image, spec.btf)
+    spec.externs = {extern.name: extern for extern in externs}
+    if spec.btf is not None:
+        spec.btf = declare_externs(spec.btf, externs)
+        kconfig = kconfig_map(spec.image, spec.btf, externs)
+        if kconfig is not None:
+            maps.append(kconfig)
 
 
 def _license(image: ElfImage) -> str:
@@ -107,43 +124,3 @@ def _kern_version(image: ElfImage) -> int:
         )
     version: int = struct.unpack(image.byte_order + "I", section.data)[0]
     return version
-
-
-def _externs(image: ElfImage, btf: Btf | None) -> Iterator[ExternSpec]:
-    sections: dict[int, str] | None = None  # id of a VAR or FUNC -> its section
-    for symbol in image.symbols:
-        if (
-            symbol.shndx != SHN_UNDEF
-            or symbol.bind == STB_LOCAL
-            or symbol.type != STT_NOTYPE
-            or not symbol.name
-        ):
-            continue
-        if btf is None:
-            raise BtfError(f"extern {symbol.name!r} needs BTF: compile with clang -g")
-        if sections is None:
-            sections = _section_by_member(btf)
-        found = [i for i in btf.find(symbol.name) if i in sections]
-        if not found:
-            raise BtfError(f"extern {symbol.name!r} is in no section that BTF describes")
-        if sections[found[0]] not in EXTERN_SECTIONS:
-            raise BtfError(f"extern {symbol.name!r} is in section {sections[found[0]]!r}")
-        yield ExternSpec(
-            symbol.name,
-            sections[found[0]],
-            found[0],
-            symbol.index,
-            isinstance(btf.type(found[0]), Func),
-            symbol.bind == STB_WEAK,
-        )
-
-
-def _section_by_member(btf: Btf) -> dict[int, str]:
-    found = {}
-    for type_id in range(btf.start_id, len(btf)):
-        if btf.kind(type_id) == BTF_KIND_DATASEC:
-            datasec = btf.type(type_id)
-            assert isinstance(datasec, Datasec)
-            for place in datasec.vars:
-                found[place.type] = datasec.name
-    return found

@@ -38,10 +38,24 @@ if TYPE_CHECKING:
     from ..elf.image import ElfImage, Section, Symbol
     from ..spec import ObjectSpec, ProgramSpec
 
-__all__ = ["EXTERN_SECTIONS", "collect_variables", "data_maps", "fix_up", "kernel_name"]
+__all__ = [
+    "EXTERN_SECTIONS",
+    "KCONFIG_SECTION",
+    "KSYMS_SECTION",
+    "collect_variables",
+    "data_maps",
+    "fix_up",
+    "kernel_name",
+]
 
-#: Sections of externs; the kernel's side of them is made at load.
-EXTERN_SECTIONS = (".kconfig", ".ksyms")
+KCONFIG_SECTION = ".kconfig"
+KSYMS_SECTION = ".ksyms"
+
+#: Sections of externs, which `loader.externs` sees to.
+EXTERN_SECTIONS = (KCONFIG_SECTION, KSYMS_SECTION)
+
+#: Sections of structs that implement kernel functions; see `struct_ops`.
+STRUCT_OPS_SECTIONS = (".struct_ops", ".struct_ops.link", "?.struct_ops", "?.struct_ops.link")
 
 
 def data_maps(image: ElfImage, btf: Btf | None) -> Iterator[MapSpec]:

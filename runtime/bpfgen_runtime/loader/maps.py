@@ -11,7 +11,6 @@ from ..btf import Array, Datasec, Enum, Enum64, FuncProto, Ptr, Struct, Var
 from ..errors import BtfError, FormatError
 from ..spec import MapSpec
 from ..uapi.const import (
-    BPF_MAP_TYPE_ARENA,
     BPF_MAP_TYPE_ARRAY_OF_MAPS,
     BPF_MAP_TYPE_HASH_OF_MAPS,
     BPF_MAP_TYPE_PROG_ARRAY,
@@ -69,7 +68,6 @@ def user_maps(image: ElfImage, btf: Btf | None) -> Iterator[MapSpec]:
         raise BtfError("BTF has no DATASEC for the section", section=MAPS_SECTION)
     datasec = btf.type(type_id)
     assert isinstance(datasec, Datasec)
-    initialised = [reloc.offset for reloc in image.relocations(section.index)]
     for place in datasec.vars:
         var = btf.type(place.type)
         if not isinstance(var, Var) or not var.name:
@@ -91,12 +89,14 @@ def user_maps(image: ElfImage, btf: Btf | None) -> Iterator[MapSpec]:
             section_offset=place.offset,
         )
         _read_definition(btf, definition, spec)
-        if any(place.offset <= o < place.offset + place.size for o in initialised):
-            spec.unsupported = spec.unsupported or "initial values of a map"
+        if spec.pinning and "/" in spec.name:
+            raise _bad(spec.name, "a map of this name cannot be pinned by it")
         yield spec
 
 
-def _read_definition(btf: Btf, definition: Struct, spec: MapSpec) -> None:
+def _read_definition(
+    btf: Btf, definition: Struct, spec: MapSpec, *, is_inner: bool = False
+) -> None:
     for index, member in enumerate(definition.members):
         field = member.name
         if field in _NUMBERS:
@@ -115,6 +115,8 @@ def _read_definition(btf: Btf, definition: Struct, spec: MapSpec) -> None:
         elif field == "map_extra":
             spec.map_extra = _long_number(btf, member, spec.name)
         elif field == "values":
+            if is_inner:
+                raise _bad(spec.name, "a map in a map cannot be a map of maps itself")
             if index != len(definition.members) - 1:
                 raise _bad(spec.name, "values must be the last field")
             _read_values(btf, member, spec)
@@ -124,16 +126,12 @@ def _read_definition(btf: Btf, definition: Struct, spec: MapSpec) -> None:
         raise _bad(spec.name, "it has no type")
     if spec.pinning not in (LIBBPF_PIN_NONE, LIBBPF_PIN_BY_NAME):
         raise _bad(spec.name, f"pinning is {spec.pinning}, neither none nor by name")
-    if spec.pinning:
-        spec.unsupported = "pinning by name"
-    elif spec.map_type in _MAP_IN_MAP:
-        spec.unsupported = "maps of maps"
-    elif spec.map_type == BPF_MAP_TYPE_ARENA:
-        spec.unsupported = "arena maps"
+    if is_inner and any(member.name == "pinning" for member in definition.members):
+        raise _bad(spec.name, "a map in a map cannot be pinned by its definition")
 
 
 def _read_values(btf: Btf, member: Member, spec: MapSpec) -> None:
-    """Check `__array(values, …)`: the inner map's definition, or a program array's prototype."""
+    """Read `__array(values, …)`: the inner map's definition, or a program array's prototype."""
     in_map = spec.map_type in _MAP_IN_MAP
     if not in_map and spec.map_type != BPF_MAP_TYPE_PROG_ARRAY:
         raise _bad(spec.name, "values is for maps of maps and program arrays only")
@@ -146,6 +144,10 @@ def _read_values(btf: Btf, member: Member, spec: MapSpec) -> None:
     if not isinstance(inner, Struct if in_map else FuncProto):
         what = "an inner map's struct" if in_map else "a program's prototype"
         raise _bad(spec.name, f"values does not point to {what}")
+    if in_map:
+        assert isinstance(inner, Struct)
+        spec.inner = MapSpec(f"{spec.name}.inner", 0, section=MAPS_SECTION)
+        _read_definition(btf, inner, spec.inner, is_inner=True)
 
 
 def _set_size(spec: MapSpec, attribute: str, size: int) -> None:

@@ -240,6 +240,8 @@ def open_map(fd: Fd, spec: MapSpec) -> Map:
         BpfError: the spec was changed into something that is not of the class it is bound to.
     """
     cls, key, value = spec.binding or (_class_of(spec), None, None)
+    if cls is Map and spec.map_type in (k.BPF_MAP_TYPE_STRUCT_OPS, k.BPF_MAP_TYPE_ARENA):
+        cls = _class_of(spec)
     try:
         live: Map = cls(
             fd,
@@ -281,4 +283,12 @@ def _class_of(spec: MapSpec) -> Callable[..., Map]:
         from ..ringbuf import RingBuf
 
         return RingBuf
+    if spec.map_type == k.BPF_MAP_TYPE_STRUCT_OPS:
+        from ..link.struct_ops import StructOpsMap
+
+        return StructOpsMap
+    if spec.map_type == k.BPF_MAP_TYPE_ARENA:
+        from .arena import ArenaMap
+
+        return ArenaMap
     return Map

@@ -1,0 +1,13 @@
+// Refused: see tests/live/test_externs.py.
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+extern int LINUX_FROM_THE_FUTURE __kconfig;
+
+SEC("syscall")
+int refused(void *ctx)
+{
+	return LINUX_FROM_THE_FUTURE;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,13 @@
+// Refused: see tests/live/test_externs.py.
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+extern const void no_such_symbol __ksym;
+
+SEC("syscall")
+int refused(void *ctx)
+{
+	return (unsigned long)&no_such_symbol >> 8;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -191,9 +191,13 @@ class Execsnoop(Skeleton):
     bss: ExecsnoopBss
 
     @classmethod
-    def open(cls) -> OpenExecsnoop:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenExecsnoop(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenExecsnoop:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenExecsnoop(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Execsnoop:

@@ -21,9 +21,7 @@ def main() -> None:
     parser.add_argument("--btf", help="a file with this kernel's BTF, if it has none itself")
     args = parser.parse_args()
 
-    opened = Tasktree.open()
-    opened.spec.btf_custom_path = args.btf
-    with opened, opened.load() as skel:
+    with Tasktree.open(btf_custom_path=args.btf) as opened, opened.load() as skel:
         skel.attach()
         skel.links.walk.read()  # the kernel calls the program for each task
         processes = dict(skel.maps.processes.items())

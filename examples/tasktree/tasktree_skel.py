@@ -143,9 +143,13 @@ class Tasktree(Skeleton):
     links: TasktreeLinks
 
     @classmethod
-    def open(cls) -> OpenTasktree:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenTasktree(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenTasktree:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenTasktree(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Tasktree:

@@ -135,9 +135,13 @@ class XdpCount(Skeleton):
     links: XdpCountLinks
 
     @classmethod
-    def open(cls) -> OpenXdpCount:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenXdpCount(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenXdpCount:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenXdpCount(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> XdpCount:

@@ -300,8 +300,9 @@ class OpenSkeleton(_State):
         _name: str
         _spec: ObjectSpec
 
-    def __init__(self, embedded: EmbeddedObject) -> None:
+    def __init__(self, embedded: EmbeddedObject, btf_custom_path: str | None = None) -> None:
         spec = embedded.spec()
+        spec.btf_custom_path = btf_custom_path
         self._name = embedded.name
         self._spec = spec
         # Not plain assignments: subclasses declare these slots with types of their own.

@@ -245,9 +245,13 @@ class Bigendian(Skeleton):
     bss: BigendianBss
 
     @classmethod
-    def open(cls) -> OpenBigendian:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenBigendian(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenBigendian:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenBigendian(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Bigendian:

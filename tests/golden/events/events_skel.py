@@ -212,9 +212,13 @@ class Tracer(Skeleton):
     bss: TracerBss
 
     @classmethod
-    def open(cls) -> OpenTracer:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenTracer(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenTracer:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenTracer(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Tracer:

@@ -258,9 +258,13 @@ class Globals(Skeleton):
     bss_lost: GlobalsBssLost
 
     @classmethod
-    def open(cls) -> OpenGlobals:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenGlobals(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenGlobals:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenGlobals(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Globals:

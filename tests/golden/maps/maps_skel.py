@@ -205,9 +205,13 @@ class Maps(Skeleton):
     links: MapsLinks
 
     @classmethod
-    def open(cls) -> OpenMaps:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenMaps(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenMaps:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenMaps(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Maps:

@@ -111,9 +111,13 @@ class Minimal(Skeleton):
     links: MinimalLinks
 
     @classmethod
-    def open(cls) -> OpenMinimal:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenMinimal(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenMinimal:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenMinimal(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Minimal:

@@ -405,9 +405,13 @@ class Names(Skeleton):
     data: NamesData
 
     @classmethod
-    def open(cls) -> OpenNames:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenNames(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenNames:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenNames(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Names:

@@ -324,9 +324,13 @@ class Nested(Skeleton):
     bss: NestedBss
 
     @classmethod
-    def open(cls) -> OpenNested:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenNested(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenNested:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenNested(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Nested:

@@ -186,9 +186,13 @@ class Opaque(Skeleton):
     bss: OpaqueBss
 
     @classmethod
-    def open(cls) -> OpenOpaque:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenOpaque(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenOpaque:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenOpaque(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Opaque:

@@ -270,9 +270,13 @@ class Programs(Skeleton):
     links: ProgramsLinks
 
     @classmethod
-    def open(cls) -> OpenPrograms:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenPrograms(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenPrograms:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenPrograms(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Programs:

@@ -299,9 +299,13 @@ class Scalars(Skeleton):
     bss: ScalarsBss
 
     @classmethod
-    def open(cls) -> OpenScalars:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenScalars(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenScalars:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenScalars(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Scalars:

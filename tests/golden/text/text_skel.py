@@ -213,9 +213,13 @@ class Text(Skeleton):
     bss: TextBss
 
     @classmethod
-    def open(cls) -> OpenText:
-        """Parse the object; needs no kernel and no privilege."""
-        return OpenText(_OBJECT)
+    def open(cls, *, btf_custom_path: str | None = None) -> OpenText:
+        """Parse the object; needs no kernel and no privilege.
+
+        Args:
+            btf_custom_path: a file of BTF for CO-RE relocations in place of the kernel's own.
+        """
+        return OpenText(_OBJECT, btf_custom_path)
 
     @classmethod
     def open_and_load(cls) -> Text:

@@ -43,7 +43,7 @@ STRUCT_ATTRIBUTES = _words(
 )
 
 #: The same of `bpfgen_runtime.values.DataSection`.
-SECTION_ATTRIBUTES = _words("_buffer _memory _name _variables _views close")
+SECTION_ATTRIBUTES = _words("_buffer _memory _name _show _variables _views close")
 
 #: The same of the groups of maps, programs and links in `bpfgen_runtime.skeleton`.
 GROUP_ATTRIBUTES = _words("MEMBERS _c_name _clear _destroy _why_empty")

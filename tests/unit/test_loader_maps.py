@@ -14,6 +14,7 @@ from bpfgen_runtime.btf import (
     FuncProto,
     Fwd,
     Int,
+    Member,
     Ptr,
     SecVar,
     Struct,
@@ -105,6 +106,12 @@ def test_definition_behind_modifiers() -> None:
     assert load_spec(image).maps["m"].map_type == 1
 
 
+def inner(t: Types, *fields: tuple[str, int]) -> int:
+    """The carrier of `__array(values, struct {fields})`."""
+    members = [Member(name, type_id, 64 * i) for i, (name, type_id) in enumerate(fields)]
+    return t.add(Array(t.pointer(t.add(Struct("", 8 * len(members), members))), INT, 0))
+
+
 WRONG: list[tuple[str, Callable[[Types], Fields], str]] = [
     ("unknown", lambda t: [("type", t.uint(1)), ("entries", t.uint(1))], "unknown field 'entries'"),
     ("no type", lambda t: [("max_entries", t.uint(1))], "it has no type"),
@@ -150,6 +157,27 @@ WRONG: list[tuple[str, Callable[[Types], Fields], str]] = [
         "values does not point to an inner map's struct",
     ),
     (
+        "inner without a type",
+        lambda t: [("type", t.uint(12)), ("values", inner(t, ("max_entries", t.uint(1))))],
+        "it has no type",
+    ),
+    (
+        "inner pinned",
+        lambda t: [
+            ("type", t.uint(12)),
+            ("values", inner(t, ("type", t.uint(1)), ("pinning", t.uint(0)))),
+        ],
+        "a map in a map cannot be pinned",
+    ),
+    (
+        "inner of inner",
+        lambda t: [
+            ("type", t.uint(12)),
+            ("values", inner(t, ("type", t.uint(12)), ("values", inner(t)))),
+        ],
+        "a map in a map cannot be a map of maps itself",
+    ),
+    (
         "values to no function",
         lambda t: [("type", t.uint(3)), ("values", t.add(Array(t.pointer(INT), INT, 0)))],
         "values does not point to a program's prototype",
@@ -160,7 +188,7 @@ WRONG: list[tuple[str, Callable[[Types], Fields], str]] = [
 @pytest.mark.parametrize(("make", "message"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
 def test_wrong_definitions(make: Callable[[Types], Fields], message: str) -> None:
     """What libbpf refuses is refused, by an error that names section, map and field."""
-    with pytest.raises(FormatError, match=f"^map 'm': .*{message}") as caught:
+    with pytest.raises(FormatError, match=rf"^map 'm(\.inner)?': .*{message}") as caught:
         load(make)
     assert caught.value.section == ".maps"
 
@@ -222,23 +250,47 @@ def test_legacy_maps_section() -> None:
         load_spec(read_elf(elf.build()))
 
 
-@pytest.mark.parametrize(
-    ("make", "feature"),
-    [
-        (lambda t: [("type", t.uint(1)), ("pinning", t.uint(1))], "pinning by name"),
-        (
-            lambda t: [
-                ("type", t.uint(BPF_MAP_TYPE_ARRAY_OF_MAPS)),
-                ("values", t.add(Array(t.pointer(t.add(Struct("", 8))), INT, 0))),
-            ],
-            "maps of maps",
-        ),
-        (lambda t: [("type", t.uint(33))], "arena maps"),
-    ],
-)
-def test_unsupported_is_still_read(make: Callable[[Types], Fields], feature: str) -> None:
-    """What cannot be loaded yet is noted, so that the object can be inspected."""
-    assert load(make).unsupported == feature
+def test_pinning() -> None:
+    """`LIBBPF_PIN_BY_NAME` is noted; where to pin is decided at load."""
+    spec = load(lambda t: [("type", t.uint(1)), ("pinning", t.uint(1))])
+    assert (spec.pinning, spec.pin_path, spec.unsupported) == (1, None, "")
+
+
+def test_pinning_by_a_path() -> None:
+    """A map whose name would lead to another directory cannot be pinned by it."""
+    types = Types()
+    fields = [("type", types.uint(1)), ("pinning", types.uint(1))]
+    with pytest.raises(FormatError, match=r"map '\.\./m': a map of this name cannot be pinned"):
+        load_spec(map_image(types, fields, name="../m"))
+
+
+def test_inner_map() -> None:
+    """`__array(values, struct {...})` is the definition of the inner map; values have 4 bytes."""
+    spec = load(
+        lambda t: [
+            ("type", t.uint(BPF_MAP_TYPE_ARRAY_OF_MAPS)),
+            ("max_entries", t.uint(3)),
+            (
+                "values",
+                inner(
+                    t,
+                    ("type", t.uint(BPF_MAP_TYPE_HASH)),
+                    ("max_entries", t.uint(7)),
+                    ("key", t.pointer(INT)),
+                    ("value", t.pointer(U64)),
+                ),
+            ),
+        ]
+    )
+    assert (spec.value_size, spec.max_entries, spec.values) == (4, 3, {})
+    assert isinstance(spec.inner, MapSpec)
+    assert (spec.inner.name, spec.inner.map_type, spec.inner.max_entries) == ("m.inner", 1, 7)
+    assert (spec.inner.key_type_id, spec.inner.value_type_id) == (INT, U64)
+    assert (spec.inner.key_size, spec.inner.value_size) == (4, 8)
+    twin = spec.copy()
+    assert isinstance(twin.inner, MapSpec)
+    twin.inner.max_entries = 8
+    assert spec.inner.max_entries == 7
 
 
 def test_program_array_with_a_prototype() -> None:

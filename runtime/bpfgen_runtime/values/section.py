@@ -54,8 +54,12 @@ class DataSection:
         cls._variables = {**cls._variables, **own}
 
     def __init__(self, buffer: Buffer, *, name: str = "") -> None:
-        view = memoryview(buffer).cast("B")
         self._name = name or type(self).__name__
+        self._show(buffer)
+
+    def _show(self, buffer: Buffer) -> None:
+        """Be about other memory from now on."""
+        view = memoryview(buffer).cast("B")
         self._buffer: memoryview | None = view
         # What is shorter than one number cannot be cast, and needs not be.
         self._views: tuple[memoryview, ...] = tuple(

@@ -28,6 +28,7 @@ _MOUNTS = (("tracefs", "/sys/kernel/tracing", "events"), ("bpf", "/sys/fs/bpf", 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live: runs BPF in this machine's kernel; needs root")
     config.addinivalue_line("markers", "needs(*names): things of tests/support/requirements.py")
+    config.addinivalue_line("markers", "kernel(*names): features of tests/support/kernels.py")
     config.addinivalue_line("markers", "host_only: says nothing of a kernel: not for the matrix")
 
 
@@ -48,6 +49,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("live") is not None:
         names += LIVE
     require(*names)
+    gates = [name for mark in item.iter_markers("kernel") for name in mark.args]
+    if gates:
+        # Imported late: it takes the runtime along, whose import tests of start-up look at.
+        from tests.support.kernels import require_kernel
+
+        for name in gates:
+            require_kernel(name)
 
 
 @pytest.fixture(autouse=True)

@@ -98,7 +98,8 @@ def _command(tests: list[str], out: Path) -> str:
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "not host_only"]
     words += ["--durations=10", f"--junitxml={out}/junit.xml", *tests]
     # What is missing there is not to be skipped: it is this machine's file system.
-    return f"cd {shlex.quote(str(ROOT))} && CI=true HOME=/root {shlex.join(words)}"
+    settings = "BPFGEN_MATRIX=true CI=true HOME=/root"
+    return f"cd {shlex.quote(str(ROOT))} && {settings} {shlex.join(words)}"
 
 
 def _summary(console: Console, kernels: list[Kernel], outcomes: list[machine.Outcome]) -> int:

@@ -1,0 +1,162 @@
+"""What kernels can do from which release on, and tests that need it: gates that work both ways.
+
+`@pytest.mark.kernel("perf link")` skips a test on a kernel that lacks the feature. Whether it does
+is probed, not read off the version; but where the version says that it must be there, a probe that
+finds it missing fails the test: a broken probe, or a feature lost, would otherwise pass for an old
+kernel. A machine may refuse what its kernel has (no kprobes configured, BPF trampolines forbidden):
+that skips too, though not in the virtual machines of `make test-kernels`, where all is as Debian
+builds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from bpfgen_runtime import features
+from bpfgen_runtime.btf import BTF_KIND_FUNC
+from bpfgen_runtime.btf.kernel import kernel_btf
+from bpfgen_runtime.errors import SyscallError
+from bpfgen_runtime.insn import BPF_ALU64, BPF_EXIT, BPF_JMP, BPF_MOV, Insn, encode
+from bpfgen_runtime.sys import bpf
+from bpfgen_runtime.uapi import const as k
+
+#: Set by tools/test_kernels.py in its virtual machines.
+IN_MATRIX = os.environ.get("BPFGEN_MATRIX") == "true"
+
+Version = tuple[int, int]
+#: True: it works. False: the kernel lacks it. None: it cannot be seen, or this machine refuses it.
+Probe = Callable[[], bool | None]
+
+
+class Gate(NamedTuple):
+    """A feature of kernels."""
+
+    since: Version
+    probe: Probe
+
+
+def running() -> Version:
+    """Give the first two numbers of the running kernel's version."""
+    major, minor = os.uname().release.split(".")[:2]
+    return int(major), int("".join(c for c in minor if c.isdigit()))
+
+
+def verdict(gate: Gate, version: Version, *, strict: bool) -> tuple[str, str]:
+    """Decide what is to become of a test: `"run"`, `"skip"` or `"fail"`, and why.
+
+    Args:
+        version: the kernel's.
+        strict: the machine refuses nothing that its kernel has.
+    """
+    works = gate.probe()
+    since = "{}.{}".format(*gate.since)
+    if works:
+        return "run", ""
+    if version < gate.since:
+        return "skip", f"not in Linux before {since}"
+    if works is None and not strict:
+        return "skip", f"in Linux since {since}, but this machine refuses it"
+    return "fail", f"in Linux since {since}, but the probe does not find it here"
+
+
+def require_kernel(name: str) -> None:
+    """Skip or fail the calling test unless the kernel has a feature of `GATES`."""
+    decision, why = _decided(name)
+    if decision == "skip":
+        pytest.skip(f"needs {name}: {why}")
+    if decision == "fail":
+        pytest.fail(f"needs {name}: {why}", pytrace=False)
+
+
+@functools.cache
+def _decided(name: str) -> tuple[str, str]:
+    return verdict(GATES[name], running(), strict=IN_MATRIX)
+
+
+# --- probes
+
+_RETURN_0 = encode(
+    (Insn(BPF_ALU64 | BPF_MOV, 0, 0, 0, 0), Insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)), "<"
+)
+
+
+@contextlib.contextmanager
+def _tracing_program(prog_type: int, attach_type: int, function: str) -> Iterator[int]:
+    targets = kernel_btf().find(function, BTF_KIND_FUNC)
+    with bpf.prog_load(
+        prog_type=prog_type,
+        insns=_RETURN_0,
+        license="GPL",
+        expected_attach_type=attach_type,
+        attach_btf_id=targets[0],
+        what="probe a kernel feature",
+    ) as program:
+        yield program.fileno()
+
+
+def _attaches(prog_type: int, attach_type: int, function: str) -> bool | None:
+    try:
+        with _tracing_program(prog_type, attach_type, function) as program:
+            bpf.raw_tracepoint_open(prog_fd=program).close()
+    except SyscallError:
+        return None  # also a matter of configuration and of boot parameters
+    return True
+
+
+def _fentry() -> bool | None:
+    return _attaches(k.BPF_PROG_TYPE_TRACING, k.BPF_TRACE_FENTRY, "security_task_getpgid")
+
+
+def _lsm() -> bool | None:
+    return _attaches(k.BPF_PROG_TYPE_LSM, k.BPF_LSM_MAC, "bpf_lsm_task_getpgid")
+
+
+def _kprobe() -> bool | None:
+    return Path("/sys/bus/event_source/devices/kprobe").exists() or None
+
+
+def _map_type(map_type: int, value_size: int = 0, max_entries: int = 1, flags: int = 0) -> Probe:
+    def probe() -> bool:
+        try:
+            bpf.map_create(
+                map_type=map_type,
+                key_size=0,
+                value_size=value_size,
+                max_entries=max_entries,
+                map_flags=flags,
+                what="probe a kernel feature",
+            ).close()
+        except SyscallError:
+            return False
+        return True
+
+    return probe
+
+
+#: By the name that tests use. The table in docs/kernels.md is made of it.
+GATES = {
+    "ring buffer": Gate((5, 8), _map_type(k.BPF_MAP_TYPE_RINGBUF, max_entries=4096)),
+    "fentry": Gate((5, 5), _fentry),
+    "LSM programs": Gate((5, 7), _lsm),
+    "kprobe": Gate((4, 17), _kprobe),
+    "perf link": Gate((5, 15), features.PERF_LINK.probe),
+    "attach cookie": Gate((5, 15), features.BPF_COOKIE.probe),
+    "user ring buffer": Gate((6, 1), _map_type(k.BPF_MAP_TYPE_USER_RINGBUF, max_entries=4096)),
+    "bloom filter": Gate((5, 16), _map_type(k.BPF_MAP_TYPE_BLOOM_FILTER, value_size=4)),
+    "arena": Gate((6, 9), _map_type(k.BPF_MAP_TYPE_ARENA, flags=k.BPF_F_MMAPABLE)),
+    "module BTF": Gate((5, 11), features.MODULE_BTF.probe),
+    "BTF of floating point types": Gate((5, 13), features.BTF_FLOAT.probe),
+    "BTF of declaration tags": Gate((5, 16), features.BTF_DECL_TAG.probe),
+    "BTF of type tags": Gate((5, 17), features.BTF_TYPE_TAG.probe),
+    "BTF of 64-bit enums": Gate((6, 0), features.BTF_ENUM64.probe),
+    "BTF of sections named ?…": Gate((6, 8), features.BTF_QMARK_DATASEC.probe),
+    "accounting by memory cgroup": Gate((5, 11), features.MEMCG_ACCOUNT.probe),
+    "uprobe_multi link": Gate((6, 6), features.UPROBE_MULTI_LINK.probe),
+    "the tag arg:ctx": Gate((6, 8), features.ARG_CTX_TAG.probe),
+}

@@ -34,6 +34,7 @@ from bpfgen_runtime.btf import (
     Volatile,
     encode,
 )
+from bpfgen_runtime.errors import NotSupportedError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -227,3 +228,25 @@ class TestReplace:
         """A longer or shorter record, a new string, or an id that is not here is an error."""
         with pytest.raises(ValueError, match=words):
             self.parsed().replace({type_id: t})
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_extend(order: str) -> None:
+    """New types come behind the old ones, which keep ids, strings, and string offsets."""
+    old = Btf.parse(encode(ALL_KINDS, byte_order=order))
+    new = (Var("brand_new", 1, 1), Int("int", 8), Var("brand_new", 1, 1), Var("new", 1, 1))
+    longer = old.extend(new)
+    assert [t for _, t in longer.types()] == [*ALL_KINDS, *new]
+    assert longer.string_section().startswith(old.string_section())
+    assert longer.string_section()[len(old.string_section()) :] == b"brand_new\0new\0"
+    assert longer.find("brand_new") == [len(old), len(old) + 2]
+    assert longer.pointer_size == old.pointer_size
+    longer.validate()
+    assert len(old) == len(ALL_KINDS) + 1
+
+
+def test_extend_refuses_what_it_cannot_place() -> None:
+    """A layout section is not carried along, so such BTF is refused."""
+    blob = raw_btf([0, info(1), 4, 32], layout=bytes(8))
+    with pytest.raises(NotSupportedError, match="layout"):
+        Btf.parse(blob).extend([Var("x", 1)])

@@ -99,9 +99,13 @@ def raise_memlock() -> bool:
     before = getrlimit(RLIMIT_MEMLOCK)
     if before == (RLIM_INFINITY, RLIM_INFINITY) or features.MEMCG_ACCOUNT.probe():
         return False
-    try:
-        setrlimit(RLIMIT_MEMLOCK, (RLIM_INFINITY, RLIM_INFINITY))
-    except (OSError, ValueError):  # not ours to raise: the first error says what is missing
+    for wanted in (RLIM_INFINITY, before[1]):  # the second is what we may do without privilege
+        try:
+            setrlimit(RLIMIT_MEMLOCK, (wanted, wanted))
+            break
+        except (OSError, ValueError):
+            continue
+    if getrlimit(RLIMIT_MEMLOCK) == before:
         return False
     if features.MEMCG_ACCOUNT.probe() is False:
         return True

@@ -68,6 +68,7 @@ def test_one_program_has_several_links(on_getpgid: TracepointProgram, counts: Co
     assert counts[PID] == 2
 
 
+@pytest.mark.kernel("perf link")
 def test_info_names_the_tracepoint(on_getpgid: TracepointProgram) -> None:
     """The kernel's info has type, program and tracepoint."""
     with on_getpgid.attach_tracepoint("syscalls", "sys_enter_getpgid") as link:
@@ -79,6 +80,7 @@ def test_info_names_the_tracepoint(on_getpgid: TracepointProgram) -> None:
     assert info.tp_name == "sys_enter_getpgid"
 
 
+@pytest.mark.kernel("perf link")
 def test_detach_destroys_unless_pinned(
     on_getpgid: TracepointProgram, counts: Counts, pin_dir: Path
 ) -> None:
@@ -94,6 +96,7 @@ def test_detach_destroys_unless_pinned(
     assert counts[PID] == 0
 
 
+@pytest.mark.kernel("perf link")
 def test_pin_outlives_the_link_and_unpin_ends_it(
     on_getpgid: TracepointProgram, counts: Counts, pin_dir: Path
 ) -> None:
@@ -118,6 +121,7 @@ def test_pin_outlives_the_link_and_unpin_ends_it(
     assert counts[PID] == 1
 
 
+@pytest.mark.kernel("perf link")
 def test_open_pinned_checks_what_it_opens(
     on_getpgid: TracepointProgram, live: Object, pin_dir: Path
 ) -> None:
@@ -133,6 +137,7 @@ def test_open_pinned_checks_what_it_opens(
             Link.open_pinned(pin_dir / "nothing")
 
 
+@pytest.mark.kernel("perf link")
 def test_destroyed_link_refuses_all_but_destroy(on_getpgid: TracepointProgram) -> None:
     """After `destroy`, which may be repeated, every use of the link is a ClosedError."""
     link = on_getpgid.attach_tracepoint("syscalls", "sys_enter_getpgid")

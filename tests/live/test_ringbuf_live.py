@@ -289,6 +289,7 @@ def test_wrong_type(producer: Producer) -> None:
             other.consume()
 
 
+@pytest.mark.host_only
 def test_a_million_records_a_second(producer: Producer) -> None:
     """Full rings decode into frozen dataclasses at a million records per second and more.
 

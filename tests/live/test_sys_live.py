@@ -59,6 +59,7 @@ def refused(code: int, *words: str) -> Iterator[None]:
 # --- map elements ---
 
 
+@pytest.mark.kernel("look-up and deletion in hashes")
 def test_elements() -> None:
     """Update, look up, iterate, delete; missing and present keys come as their errors."""
     value, key = bytearray(4), bytearray(4)
@@ -188,6 +189,7 @@ def test_prog_load_and_test_run() -> None:
             bpf.prog_test_run(prog_fd=fd.fileno(), data_in=packet, data_out=bytearray(10))
 
 
+@pytest.mark.kernel("XDP test runs with a context")
 def test_test_run_with_context() -> None:
     """A context goes in and comes out; for XDP it is a struct xdp_md."""
     context, out = struct.pack("=6I", 0, 64, 0, 0, 0, 0), bytearray(24)
@@ -207,9 +209,10 @@ def test_verifier_log() -> None:
         bpf.prog_load(**program, license="GPL", log_level=1, log_buf=log)
     assert b"R0 !read_ok" in log
     with refused(errno.ENOSPC, "larger than the buffer"):
-        bpf.prog_load(**program, license="GPL", log_level=1, log_buf=bytearray(64))
+        bpf.prog_load(**program, license="GPL", log_level=2, log_buf=bytearray(128))
 
 
+@pytest.mark.kernel("programs with fd_array_cnt")
 def test_fd_array_and_bound_map() -> None:
     """Maps in fd_array, and bound by prog_bind_map(), count as the program's maps."""
     with (
@@ -249,6 +252,7 @@ def test_btf_load() -> None:
     assert log.rstrip(b"\0") != b""
 
 
+@pytest.mark.kernel("program streams")
 def test_stream_is_empty() -> None:
     """A program that has written nothing has nothing to read."""
     with new_program(const.BPF_PROG_TYPE_SYSCALL, prog_flags=const.BPF_F_SLEEPABLE) as fd:
@@ -302,6 +306,7 @@ def test_unknown_id() -> None:
         bpf.link_get_fd_by_id(0xFFFFFFFE)
 
 
+@pytest.mark.kernel("module BTF")
 def test_kernel_btf_has_an_id() -> None:
     """The kernel's own BTF is the first among the loaded ones, and says that it is the kernel's."""
     first = bpf.btf_get_next_id()
@@ -328,6 +333,7 @@ def test_descriptors_close_on_exec() -> None:
             assert fcntl.fcntl(fd.fileno(), fcntl.F_GETFD) & fcntl.FD_CLOEXEC
 
 
+@pytest.mark.kernel("pins below a directory's descriptor")
 def test_pins(pin_dir: Path) -> None:
     """A pin is opened again by its path, absolute or from a directory's descriptor."""
     path = pin_dir / "map"
@@ -402,6 +408,7 @@ def test_cgroup_links() -> None:
 
 
 @pytest.mark.needs("cgroup2")
+@pytest.mark.kernel("attach flags of each program of a cgroup")
 def test_cgroup_without_link() -> None:
     """Attach two programs the old way, see both in order with their flags, detach them."""
     skb, egress = const.BPF_PROG_TYPE_CGROUP_SKB, const.BPF_CGROUP_INET_EGRESS
@@ -437,6 +444,7 @@ def test_cgroup_without_link() -> None:
             )
 
 
+@pytest.mark.kernel("cookies of raw tracepoints")
 def test_raw_tracepoint() -> None:
     """A raw tracepoint is opened by name; task_fd_query says which; an unknown name is refused."""
     with new_program(const.BPF_PROG_TYPE_RAW_TRACEPOINT) as program:

@@ -1,11 +1,14 @@
 """What kernels can do from which release on, and tests that need it: gates that work both ways.
 
-`@pytest.mark.kernel("perf link")` skips a test on a kernel that lacks the feature. Whether it does
-is probed, not read off the version; but where the version says that it must be there, a probe that
-finds it missing fails the test: a broken probe, or a feature lost, would otherwise pass for an old
-kernel. A machine may refuse what its kernel has (no kprobes configured, BPF trampolines forbidden):
-that skips too, though not in the virtual machines of `make test-kernels`, where all is as Debian
-builds it.
+`@pytest.mark.kernel("perf link")` names a feature of `GATES`, with the release that brought it.
+
+Where the feature has a probe, that decides whether the test runs; but where the version says that
+it must be there, a probe that finds it missing fails the test: a broken probe, or a feature lost,
+would otherwise pass for an old kernel. A machine may refuse what its kernel has (no kprobes
+configured, BPF trampolines forbidden): that skips too, though not in the virtual machines of
+`make test-kernels`, where all is as Debian builds it.
+
+Where it has none, the test itself is the probe: on older kernels it must fail.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ class Gate(NamedTuple):
     """A feature of kernels."""
 
     since: Version
-    probe: Probe
+    probe: Probe | None = None
 
 
 def running() -> Version:
@@ -54,8 +57,8 @@ def verdict(gate: Gate, version: Version, *, strict: bool) -> tuple[str, str]:
         version: the kernel's.
         strict: the machine refuses nothing that its kernel has.
     """
-    works = gate.probe()
     since = "{}.{}".format(*gate.since)
+    works = True if gate.probe is None else gate.probe()
     if works:
         return "run", ""
     if version < gate.since:
@@ -72,6 +75,14 @@ def require_kernel(name: str) -> None:
         pytest.skip(f"needs {name}: {why}")
     if decision == "fail":
         pytest.fail(f"needs {name}: {why}", pytrace=False)
+
+
+def expected_failure(name: str) -> str | None:
+    """Say why a test that needs a feature without a probe must fail here; None if it must not."""
+    gate = GATES[name]
+    if gate.probe is not None or running() >= gate.since:
+        return None
+    return "needs {}: not in Linux before {}.{}".format(name, *gate.since)
 
 
 @functools.cache
@@ -158,5 +169,16 @@ GATES = {
     "BTF of sections named ?…": Gate((6, 8), features.BTF_QMARK_DATASEC.probe),
     "accounting by memory cgroup": Gate((5, 11), features.MEMCG_ACCOUNT.probe),
     "uprobe_multi link": Gate((6, 6), features.UPROBE_MULTI_LINK.probe),
+    "look-up and deletion in hashes": Gate((5, 14)),
+    "XDP test runs with a context": Gate((5, 15)),
+    "programs with fd_array_cnt": Gate((6, 14)),
+    "program streams": Gate((6, 17)),
+    "pins below a directory's descriptor": Gate((6, 5)),
+    "attach flags of each program of a cgroup": Gate((6, 0)),
+    "cookies of raw tracepoints": Gate((6, 10)),
+    "syscall programs": Gate((5, 14)),
+    "bpf_loop": Gate((5, 17)),
+    "file names in verifier logs": Gate((6, 4)),
+    "target ids in tracing link info": Gate((5, 13)),
     "the tag arg:ctx": Gate((6, 8), features.ARG_CTX_TAG.probe),
 }

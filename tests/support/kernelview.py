@@ -47,7 +47,7 @@ def program_view(fd: int, map_names: Mapping[int, str]) -> dict[str, Any]:
         "code": _with_names(bytes(code), map_names),
         "func_info": list(struct.iter_unpack("=2I", bytes(func_info))),
         "line_info": list(struct.iter_unpack("=4I", bytes(line_info))),
-        "types": list(_loaded_btf(info.btf_id).types()) if info.btf_id else None,
+        "types": list(loaded_btf(info.btf_id).types()) if info.btf_id else None,
     }
 
 
@@ -85,11 +85,12 @@ def map_id(fd: int) -> int:
 def _type_names(info: MapInfo) -> tuple[str, str] | None:
     if info.btf_id == 0:
         return None
-    btf = _loaded_btf(info.btf_id)
+    btf = loaded_btf(info.btf_id)
     return _named(btf, info.btf_key_type_id), _named(btf, info.btf_value_type_id)
 
 
-def _loaded_btf(number: int) -> Btf:
+def loaded_btf(number: int) -> Btf:
+    """Read BTF back from the kernel by its id."""
     with bpf.btf_get_fd_by_id(number) as fd:
         size = bpf.btf_get_info_by_fd(fd.fileno()).btf_size
         data = (ctypes.c_char * size)()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 from collections.abc import Callable
 
 import pytest
@@ -151,16 +152,14 @@ def test_no_global_data_at_all(lacking: Callable[..., None]) -> None:
 class Limit:
     """getrlimit and setrlimit of one limit."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, allowed: bool = True) -> None:
-        import resource
-
-        self.now = (65536, 65536)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, hard: int, allowed: bool) -> None:
+        self.now = (65536, hard)
         self._allowed = allowed
         monkeypatch.setattr(resource, "getrlimit", lambda _: self.now)
         monkeypatch.setattr(resource, "setrlimit", self._set)
 
     def _set(self, _: int, new: tuple[int, int]) -> None:
-        if not self._allowed:
+        if new[1] != self.now[1] and not self._allowed:
             raise ValueError("not allowed to raise maximum limit")
         self.now = new
 
@@ -179,15 +178,19 @@ def test_memlock_is_raised_only_where_it_counts(
     monkeypatch: pytest.MonkeyPatch, before: bool | int, after: bool | int | None, raised: bool
 ) -> None:
     """The limit on locked memory is lifted only on kernels that count BPF against it."""
-    limit = Limit(monkeypatch)
+    limit = Limit(monkeypatch, hard=65536, allowed=True)
     answers = (before,) if after is None else (before, after)
     monkeypatch.setattr(features, "MEMCG_ACCOUNT", answering(*answers)[0])
     assert sanitize.raise_memlock() is raised
     assert (limit.now == (65536, 65536)) is not raised
 
 
-def test_memlock_that_may_not_be_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the privilege to lift the limit the first error stands."""
-    Limit(monkeypatch, allowed=False)
-    monkeypatch.setattr(features, "MEMCG_ACCOUNT", answering(False)[0])
-    assert sanitize.raise_memlock() is False
+@pytest.mark.parametrize(("hard", "raised"), [(65536, False), (1 << 20, True)])
+def test_memlock_that_may_not_be_raised(
+    monkeypatch: pytest.MonkeyPatch, hard: int, raised: bool
+) -> None:
+    """Without privilege it goes up to the hard limit; where it is there, the first error stands."""
+    limit = Limit(monkeypatch, hard=hard, allowed=False)
+    monkeypatch.setattr(features, "MEMCG_ACCOUNT", answering(False, False)[0])
+    assert sanitize.raise_memlock() is raised
+    assert limit.now == (hard, hard)

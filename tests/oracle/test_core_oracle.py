@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,52 @@ def test_custom_btf(shift: int, order: str, tmp_path: Path) -> None:
     with Object.load(spec, btf_custom_path=str(custom)) as ours:
         assert list(ours.programs) == ["all"]
     assert expected != relocated(spec, _kernel_like(tmp_path))
+
+
+@pytest.mark.parametrize("long_size", [4, 8])
+@pytest.mark.parametrize("name", ["core_direct", "core_resize", "core_bitfields_direct"])
+def test_direct_loads_by_custom_btf(name: str, long_size: int, tmp_path: Path) -> None:
+    """Loads get the sizes of a kernel of 32 or 64 bits, bit by bit like libbpf's.
+
+    The program reads this machine's task_struct at that kernel's offsets, so its load may fail.
+    """
+    sint, uint, task, pointer, text = range(2, 7)
+    types: list[t.BtfType] = [
+        Int("long int", long_size, encoding=1),
+        Int("int", 4, encoding=1),
+        Int("unsigned int", 4),
+        t.Struct(
+            "task_struct",
+            256,
+            [
+                Member("group_leader", pointer, 64),
+                Member("real_parent", pointer, 64 + 8 * long_size),
+                Member("pid", sint, 256),
+                Member("tgid", sint, 288),
+                Member("comm", text, 320),
+                Member("flags", uint, 512),
+                Member("rt_priority", uint, 544),
+                Member("policy", uint, 576),
+                Member("start_time", uint, 608),
+                Member("in_iowait", uint, 641, 1),
+                Member("in_execve", sint, 642, 1),
+                Member("sched_contributes_to_load", uint, 672, 32),
+            ],
+            kind_flag=True,
+        ),
+        Ptr(task),
+        t.Array(sint, sint, 16),
+    ]
+    custom = tmp_path / "made.btf"
+    custom.write_bytes(encode(types, byte_order="<"))
+    path = compile_bpf(name)
+    with LibbpfObject(path, custom) as theirs:
+        with suppress(OSError):
+            theirs.load()
+        expected = theirs_relocated(theirs)
+    assert relocated(load_spec(str(path)), custom) == expected
+    own = [insns(program.code) for program in load_spec(str(path)).programs.values()]
+    assert list(expected.values()) != own
 
 
 def test_bitfield_across_words(tmp_path: Path) -> None:

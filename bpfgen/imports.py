@@ -34,7 +34,9 @@ _MODULES: dict[str, str] = {
     **dict.fromkeys(
         ("ArrayMap", "HashMap", "Map", "PerCpuArrayMap", "PerCpuHashMap"), "bpfgen_runtime.map"
     ),
+    "ArenaMap": "bpfgen_runtime.map.arena",
     "RingBuf": "bpfgen_runtime.ringbuf",
+    **dict.fromkeys(("StructOpsLink", "StructOpsMap"), "bpfgen_runtime.link.struct_ops"),
     **{name: f"bpfgen_runtime.{module}" for name, module in PROGRAM_MODULES.items()},
     **{link_class(name): f"bpfgen_runtime.{module}" for name, module in PROGRAM_MODULES.items()},
     "Link": "bpfgen_runtime.link",

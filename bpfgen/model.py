@@ -31,6 +31,12 @@ _MAP_CLASSES = {
     k.BPF_MAP_TYPE_PERCPU_ARRAY: ("PerCpuArrayMap", False),
 }
 
+#: Classes of maps that have no keys and values to be typed.
+_BARE_CLASSES = {
+    k.BPF_MAP_TYPE_STRUCT_OPS: "StructOpsMap",
+    k.BPF_MAP_TYPE_ARENA: "ArenaMap",
+}
+
 #: Attributes that every skeleton has.
 _SKELETON_ATTRIBUTES = ("links", "maps", "progs")
 
@@ -64,13 +70,21 @@ class MapMember:
 
 @dataclass(frozen=True)
 class ProgramMember:
-    """One program, and the class of its links."""
+    """One program."""
 
     name: str
     c_name: str
     class_: str
-    link_class: str
     section: str
+
+
+@dataclass(frozen=True)
+class LinkMember:
+    """What can be attached, a program or a struct_ops map, and the class of its links."""
+
+    name: str
+    c_name: str
+    class_: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +145,7 @@ class Module:
     structs: tuple[StructClass, ...]
     maps: tuple[MapMember, ...]
     programs: tuple[ProgramMember, ...]
+    links: tuple[LinkMember, ...]
     sections: tuple[Section, ...]
     sha256: str
     image: tuple[str, ...]
@@ -201,6 +216,8 @@ class _Builder:
     def _roots(self) -> list[Root]:
         roots = []
         for name, spec in self.maps.items():
+            if spec.struct_ops is not None:
+                continue
             roots += [
                 Root(spec.key_type_id, f"{name}_key"),
                 Root(spec.value_type_id, f"{name}_value"),
@@ -217,6 +234,7 @@ class _Builder:
         enums = tuple(self.types.enums())
         maps = self._maps()
         programs = self._programs()
+        links = self._links()
         sections = tuple(self._section(name) for name in self.variables)
         base_names = {name: self.imports.name(name) for name in _BASES}
         if structs:
@@ -251,6 +269,7 @@ class _Builder:
             structs=structs,
             maps=maps,
             programs=programs,
+            links=links,
             sections=sections,
             sha256=sha256,
             image=tuple(
@@ -278,6 +297,9 @@ class _Builder:
             class_ = self.imports.name("RingBuf", hidden)
             record = self._event(event, hidden)
             return member(class_, f"{class_}[{record.annotation}]", "None", record.ctype, event.why)
+        if spec.map_type in _BARE_CLASSES:
+            class_ = self.imports.name(_BARE_CLASSES[spec.map_type], hidden)
+            return member(class_, class_, "None", "None")
         found = _MAP_CLASSES.get(spec.map_type)
         if found is None:
             class_ = self.imports.name("Map", hidden)
@@ -315,11 +337,23 @@ class _Builder:
                     names[c_name],
                     c_name,
                     self.imports.name(class_, hidden),
-                    self.imports.name(link_class(class_), hidden),
                     spec.section,
                 )
             )
         return tuple(members)
+
+    def _links(self) -> tuple[LinkMember, ...]:
+        classes = {
+            name: link_class(sections.program_class(spec.section))
+            for name, spec in self.spec.programs.items()
+        }
+        classes |= {n: "StructOpsLink" for n, m in self.maps.items() if m.struct_ops is not None}
+        names = self._members(classes, naming.GROUP_ATTRIBUTES)
+        hidden = frozenset(names.values())
+        return tuple(
+            LinkMember(names[c_name], c_name, self.imports.name(class_, hidden))
+            for c_name, class_ in classes.items()
+        )
 
     def _section(self, elf_name: str) -> Section:
         variables = self.variables[elf_name]

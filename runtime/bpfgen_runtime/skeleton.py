@@ -311,7 +311,9 @@ class OpenSkeleton(_State):
         for name, section, cls in self.SECTIONS:
             contents = spec.maps[section].contents
             assert contents is not None
-            setattr(self, name, cls(contents, name=f"{embedded.name}.{name}"))
+            shown = cls(contents, name=f"{embedded.name}.{name}")
+            spec.maps[section]._viewers.append(shown)
+            setattr(self, name, shown)
 
     @property
     def spec(self) -> ObjectSpec:
@@ -382,7 +384,8 @@ class Skeleton(_State):
             loaded.close()
             raise
         self._object = loaded
-        self._autoattach = {name: program.autoattach for name, program in spec.programs.items()}
+        self._autoattach = {name: map_.autoattach for name, map_ in spec.maps.items()}
+        self._autoattach |= {name: program.autoattach for name, program in spec.programs.items()}
         opened.destroy()
 
     @property
@@ -398,6 +401,8 @@ class Skeleton(_State):
     def attach(self) -> None:
         """Attach every program whose section says where and that is not attached yet.
 
+        Then every struct_ops map, which registers its struct with the kernel.
+
         Left out are programs that were not loaded, have `autoattach = False`, or need a target
         (`SEC("xdp")`). If one fails, those attached by this call are detached again.
 
@@ -408,14 +413,20 @@ class Skeleton(_State):
         from .link import attach
 
         programs = self.object.programs
+        # Those of the links' names are struct_ops maps.
+        maps: dict[str, Any] = self.object.maps
         links = self._links
         made = []
         try:
             for name, c_name in links.MEMBERS:
-                program = programs.get(c_name)
-                if program is None or not self._autoattach[c_name] or _is_filled(links, name):
+                if not self._autoattach[c_name] or _is_filled(links, name):
                     continue
-                link = attach(program)
+                program, registered = programs.get(c_name), maps.get(c_name)
+                link: Link | None = None
+                if program is not None:
+                    link = attach(program)
+                elif registered is not None:
+                    link = registered.attach()
                 if link is not None:
                     setattr(links, name, link)
                     made.append(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from sys import byteorder
@@ -19,10 +18,8 @@ from bpfgen_runtime.object import Object
 from bpfgen_runtime.sys import bpf
 from bpfgen_runtime.uapi.enums import LinkType
 
-from tests.support.clang import compile_bpf
-from tests.support.leaks import BPFFS_DIR, unique_name
+from tests.support.kernels import has
 from tests.support.links import Counts, call_getpgid, loaded, program
-from tests.support.requirements import tool
 
 PID = os.getpid()
 
@@ -120,12 +117,9 @@ def test_old_way_of_attaching_tracing_programs(
     assert counts[PID] == 2
 
 
+@pytest.mark.kernel("fentry")
 def test_function_entry_and_exit() -> None:
-    """fentry and fexit programs attach by section and run before and after the function.
-
-    Skipped where libbpf cannot load them either: kernels without trampolines, or told to refuse.
-    """
-    _need_fentry()
+    """fentry and fexit programs attach by section and run before and after the function."""
     with loaded("link_fentry") as live:
         counts = Counts(live, PID)
         for name, total in (("on_entry", 1), ("on_exit", 2)):
@@ -135,19 +129,8 @@ def test_function_entry_and_exit() -> None:
             assert counts[PID] == total
             info = link.info()
             assert isinstance(info, TracingInfo)
-            assert info.target_btf_id > 0
+            assert (info.target_btf_id > 0) is has("target ids in tracing link info")
             link.destroy()
-
-
-def _need_fentry() -> None:
-    path = Path(BPFFS_DIR) / unique_name("fentry")
-    command = [tool("bpftool"), "prog", "loadall", str(compile_bpf("link_fentry")), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip("this kernel refuses fentry programs, of libbpf's (bpftool's) too")
-    for pinned in path.iterdir():
-        pinned.unlink()
-    path.rmdir()
 
 
 @pytest.mark.parametrize(

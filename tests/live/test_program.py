@@ -14,6 +14,7 @@ from bpfgen_runtime.object import Object
 from bpfgen_runtime.uapi.enums import AttachType, ProgType
 
 from tests.support.clang import compile_bpf
+from tests.support.kernels import has
 from tests.support.leaks import BPFFS_DIR, unique_name
 
 PACKET = bytes(range(64))
@@ -23,7 +24,9 @@ XDP_PASS = 2
 @pytest.fixture
 def loaded() -> Iterator[Object]:
     """The programs of load_testrun, in the kernel."""
-    with Object.load(load_spec(str(compile_bpf("load_testrun")))) as loaded:
+    spec = load_spec(str(compile_bpf("load_testrun")))
+    spec.programs["work"].autoload = has("syscall programs")
+    with Object.load(spec) as loaded:
         yield loaded
 
 
@@ -79,6 +82,7 @@ def test_arguments(loaded: Object) -> None:
     assert struct.unpack_from("=Q", loaded.data[".bss"], 8) == (42,)
 
 
+@pytest.mark.kernel("syscall programs")
 def test_syscall_program(loaded: Object) -> None:
     """A syscall program changes its argument: the result has it, the caller's is untouched."""
     argument = struct.pack("=QQ", 21, 0)
@@ -96,7 +100,7 @@ def test_input_that_a_type_does_not_take(loaded: Object) -> None:
 
 def test_pin(loaded: Object) -> None:
     """A pinned program is a file, once, until it is unpinned."""
-    program = loaded.programs["work"]
+    program = loaded.programs["marking"]
     path = f"{BPFFS_DIR}/{unique_name('prog')}"
     with pytest.raises(BpfError, match="not pinned"):
         program.unpin()
@@ -114,11 +118,11 @@ def test_pin(loaded: Object) -> None:
 
 def test_unpin_what_someone_removed(loaded: Object) -> None:
     """A pin that is gone is ENOENT, with the program's name."""
-    program = loaded.programs["work"]
+    program = loaded.programs["marking"]
     path = f"{BPFFS_DIR}/{unique_name('prog')}"
     program.pin(path)
     os.unlink(path)
-    with pytest.raises(SyscallError, match="unpin program 'work'") as caught:
+    with pytest.raises(SyscallError, match="unpin program 'marking'") as caught:
         program.unpin()
     assert caught.value.errno == errno.ENOENT
 
@@ -134,7 +138,7 @@ class FakeLink:
 
 def test_links_close_with_the_program(loaded: Object) -> None:
     """Closing destroys the links that are still the program's, the newest first."""
-    program = loaded.programs["work"]
+    program = loaded.programs["marking"]
     order: list[str] = []
     links = [FakeLink(order, name) for name in "abc"]
     for link in links:
@@ -144,7 +148,7 @@ def test_links_close_with_the_program(loaded: Object) -> None:
     program.close()
     program.close()
     assert order == ["c", "a"]
-    with pytest.raises(ClosedError, match="program 'work' is closed"):
+    with pytest.raises(ClosedError, match="program 'marking' is closed"):
         program.adopt(links[0])  # type: ignore[arg-type]
     with pytest.raises(ClosedError), program:
         pass

@@ -85,6 +85,12 @@ def expected_failure(name: str) -> str | None:
     return "needs {}: not in Linux before {}.{}".format(name, *gate.since)
 
 
+def has(name: str) -> bool:
+    """Tell whether the kernel has a feature of `GATES`, for tests that do without it."""
+    gate = GATES[name]
+    return running() >= gate.since if gate.probe is None else bool(gate.probe())
+
+
 @functools.cache
 def _decided(name: str) -> tuple[str, str]:
     return verdict(GATES[name], running(), strict=IN_MATRIX)
@@ -132,6 +138,11 @@ def _kprobe() -> bool | None:
     return Path("/sys/bus/event_source/devices/kprobe").exists() or None
 
 
+def _variables() -> bool | None:
+    # Kernels without CONFIG_KALLSYMS_ALL know no variable by its name.
+    return b" bpf_prog_active\n" in Path("/proc/kallsyms").read_bytes() or None
+
+
 def _map_type(map_type: int, value_size: int = 0, max_entries: int = 1, flags: int = 0) -> Probe:
     def probe() -> bool:
         try:
@@ -177,8 +188,12 @@ GATES = {
     "attach flags of each program of a cgroup": Gate((6, 0)),
     "cookies of raw tracepoints": Gate((6, 10)),
     "syscall programs": Gate((5, 14)),
+    "variables of the kernel": Gate((5, 10), _variables),
+    "kfuncs in syscall programs": Gate((6, 10)),
+    "addresses of kfuncs": Gate((6, 4)),
+    "bpf_throw": Gate((6, 7)),
+    "conntrack kfuncs": Gate((5, 18)),
     "bpf_loop": Gate((5, 17)),
-    "file names in verifier logs": Gate((6, 4)),
     "target ids in tracing link info": Gate((5, 13)),
     "the tag arg:ctx": Gate((6, 8), features.ARG_CTX_TAG.probe),
 }

@@ -26,6 +26,7 @@ FAKE = (Int("int", 4), Struct("task_struct", 4))
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine whose kernel has two types; the cache starts empty."""
     monkeypatch.setattr(kernel, "BTF_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(kernel, "VMLINUX_FILES", ())
     monkeypatch.setattr(kernel, "_cache", {})
     (tmp_path / "vmlinux").write_bytes(encode(FAKE))
     return tmp_path

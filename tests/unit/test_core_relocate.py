@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -210,6 +211,7 @@ def test_path_with_nul() -> None:
 def sysfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory in place of /sys/kernel/btf, and nothing cached."""
     monkeypatch.setattr(kernel, "BTF_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(kernel, "VMLINUX_FILES", ())
     monkeypatch.setattr(kernel, "_cache", {})
     monkeypatch.setattr("bpfgen_runtime.host.capabilities.effective", lambda: {"CAP_SYS_ADMIN"})
     return tmp_path
@@ -230,6 +232,17 @@ def test_kernel_without_btf(sysfs: Path) -> None:
 def test_kernel(sysfs: Path) -> None:
     """The kernel's BTF is what relocations go by."""
     (sysfs / "vmlinux").write_bytes(MOVED.to_bytes())
+    assert by_kernel() == [move(12), EXIT]
+
+
+def test_kernel_image(sysfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel does not give its BTF, a kernel image that has it stands in."""
+    (sysfs / "damaged").write_bytes(b"\x7fELF")
+    elf = ElfWriter("<")
+    elf.section(".BTF", MOVED.to_bytes())
+    (sysfs / f"image-{os.uname().release}").write_bytes(elf.build())
+    places = tuple(f"{sysfs}/{name}" for name in ("gone", "damaged", "image-{0}"))
+    monkeypatch.setattr(kernel, "VMLINUX_FILES", places)
     assert by_kernel() == [move(12), EXIT]
 
 

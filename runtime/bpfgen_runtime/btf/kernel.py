@@ -9,10 +9,21 @@ from __future__ import annotations
 import mmap
 import os
 
-from ..errors import NotSupportedError, SyscallError
+from ..errors import BtfError, NotSupportedError, SyscallError
 from .btf import Btf
 
 BTF_DIRECTORY = "/sys/kernel/btf"
+
+#: Where libbpf, too, looks for an ELF file with the BTF of a kernel that does not give it itself.
+VMLINUX_FILES = (
+    "/boot/vmlinux-{0}",
+    "/lib/modules/{0}/vmlinux-{0}",
+    "/lib/modules/{0}/build/vmlinux",
+    "/usr/lib/modules/{0}/kernel/vmlinux",
+    "/usr/lib/debug/boot/vmlinux-{0}",
+    "/usr/lib/debug/boot/vmlinux-{0}.debug",
+    "/usr/lib/debug/lib/modules/{0}/vmlinux",
+)
 
 _cache: dict[str, Btf] = {}
 
@@ -21,18 +32,28 @@ def kernel_btf() -> Btf:
     """Return the BTF of the running kernel, read and indexed once per process.
 
     Raises:
-        NotSupportedError: the kernel was built without it.
+        NotSupportedError: the kernel was built without it, and none of VMLINUX_FILES has it.
     """
     found = _cache.get("vmlinux")
     if found is None:
         data = _read("vmlinux")
-        if data is None:
-            raise NotSupportedError(
-                "BTF of the running kernel",
-                f"{BTF_DIRECTORY}/vmlinux is missing; the kernel needs CONFIG_DEBUG_INFO_BTF=y",
-            )
-        found = _cache["vmlinux"] = Btf.parse(data)
+        found = _cache["vmlinux"] = _from_file() if data is None else Btf.parse(data)
     return found
+
+
+def _from_file() -> Btf:
+    from .file import read_btf
+
+    release = os.uname().release
+    for place in VMLINUX_FILES:
+        try:
+            return read_btf(place.format(release))
+        except (BtfError, SyscallError):
+            continue  # the next one may do
+    raise NotSupportedError(
+        "BTF of the running kernel",
+        f"{BTF_DIRECTORY}/vmlinux is missing; the kernel needs CONFIG_DEBUG_INFO_BTF=y",
+    )
 
 
 def module_btf(name: str) -> Btf:

@@ -80,23 +80,14 @@ def relocate(
     btf, ext = spec.btf, spec.btf_ext
     if btf is None or ext is None or not len(ext.core_relos):
         return {}
-    wanted: dict[str, list[ProgramSpec]] = {}
-    for function in functions:
-        if function.is_replaced:
-            continue
-        wanted.setdefault(spec.image.sections[function.section_index].name, []).append(function)
+    owners = _owners(spec, functions)
     resolver: Resolver | None = None
     where = "on this kernel" if target_path is None else f"in {target_path}"
     code: dict[ProgramSpec, bytearray] = {}
     poisoned: dict[ProgramSpec, dict[int, Poison]] = {}
     for section in ext.core_relos:
-        if section not in wanted:
+        if section not in owners:
             continue
-        at_insn = {
-            function.insn_offset + i: function
-            for function in wanted[section]
-            for i in range(len(function.code) // _INSN_SIZE)
-        }
         for record in ext.core_relos.records(section):
             index, rest = divmod(record.insn_off, _INSN_SIZE)
             if rest:
@@ -104,7 +95,7 @@ def relocate(
                     f"CO-RE relocation at offset {record.insn_off:#x} of section {section!r}, which"
                     " is not that of an instruction"
                 )
-            found = at_insn.get(index)
+            found = owners[section].get(index)
             if found is None:
                 continue
             if resolver is None:
@@ -125,3 +116,18 @@ def relocate(
             if patch(code[found], insn, result, spec.byte_order, what):
                 poisoned[found][insn] = Poison(record.kind, result, where)
     return {function: (bytes(text), poisoned[function]) for function, text in code.items()}
+
+
+def _owners(
+    spec: ObjectSpec, functions: Iterable[ProgramSpec]
+) -> dict[str, dict[int, ProgramSpec]]:
+    """Return which function an instruction belongs to, by section and index there."""
+    owners: dict[str, dict[int, ProgramSpec]] = {}
+    for function in functions:
+        if not function.is_replaced:
+            section = spec.image.sections[function.section_index].name
+            first, count = function.insn_offset, len(function.code) // _INSN_SIZE
+            owners.setdefault(section, {}).update(
+                dict.fromkeys(range(first, first + count), function)
+            )
+    return owners

@@ -6,7 +6,6 @@ from errno import ENOSPC, EPERM
 from mmap import MAP_SHARED, PAGESIZE, PROT_READ, PROT_WRITE, mmap
 
 from .errors import SyscallError, VerifierError
-from .relocate import poisoned_map, unresolved
 from .sections import SLEEPABLE, XDP_FRAGS
 from .sys import bpf
 from .uapi import const as k
@@ -16,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .btf import Btf
-    from .relocate import LinkedProgram
-    from .spec import MapSpec, ObjectSpec, ProgramSpec
+    from .linked import LinkedProgram
+    from .spec import MapSpec, ObjectSpec
     from .sys.fd import Fd
 
 __all__ = ["create_map", "fill_data", "load_btf", "load_program", "map_data", "settled"]
@@ -53,15 +51,17 @@ _NO_BTF = frozenset(
 # --- BTF
 
 
-def load_btf(btf: Btf, name: str) -> Fd | None:
-    """Load an object's BTF; None if the kernel refuses it.
+def load_btf(spec: ObjectSpec) -> Fd | None:
+    """Load an object's BTF; None if it has none, or the kernel refuses it.
 
     As with libbpf that is no failure: the object loads, but without names and lines in the kernel's
     dumps, and the programs that need types are refused in their turn. The kernel's reason is given
     as a warning.
     """
-    what = f"load BTF of object {name!r}"
-    data = btf.to_bytes()
+    data = spec.btf_bytes()
+    if data is None:
+        return None
+    what = f"load BTF of object {spec.name!r}"
     try:
         return bpf.btf_load(btf=data, what=what)
     except SyscallError as error:
@@ -71,7 +71,8 @@ def load_btf(btf: Btf, name: str) -> Fd | None:
 
         from .sanitize import btf_for_kernel
 
-        older = btf_for_kernel(btf)
+        assert spec.btf is not None, "it has bytes"
+        older = btf_for_kernel(spec.btf)
         if older is not None:
             data = older.to_bytes()
 
@@ -296,6 +297,8 @@ def load_program(
             refusal = error
     if not text.strip():
         raise refusal
+    from .relocate import poisoned_map, unresolved
+
     hint = unresolved(linked, text) or refusal.hint
     missing = poisoned_map(text, list(spec.maps))
     if missing is not None:

@@ -8,8 +8,8 @@ from sys import byteorder
 from .errors import ClosedError, ElfError, NotSupportedError, SyscallError
 from .load import create_map, fill_data, load_btf, load_program, settled
 from .map import open_map
+from .plan import planned_links
 from .program import Program
-from .relocate import Relocator
 from .sections import ATTACH_BTF
 from .sys import bpf
 from .uapi.const import BPF_MAP_TYPE_ARENA
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from .externs import ResolvedExterns
     from .kernel_types import KernelTypes
+    from .linked import LinkedProgram
     from .load_maps import MapLoad
     from .map import Map
-    from .relocate import LinkedProgram
-    from .spec import MapSpec, ObjectSpec
+    from .spec import MapSpec, ObjectSpec, ProgramSpec
     from .sys.fd import Fd
 
 __all__ = ["Object"]
@@ -87,7 +87,7 @@ class Object:
             spec = resized(spec)
         if not (
             spec.externs
-            or any([program.sec_flags & ATTACH_BTF for program in spec.programs.values()])
+            or any(program.sec_flags & ATTACH_BTF for program in spec.programs.values())
             or any(_is_special(map_spec) for map_spec in spec.maps.values())
         ):
             return cls._load_unlimited(spec, log_level, btf_custom_path, None, None)
@@ -124,7 +124,6 @@ class Object:
         externs: ResolvedExterns | None,
     ) -> Self:
         # What the file alone can get wrong shows before there is anything to undo.
-        relocator = Relocator(spec)
         programs = [program for program in spec.programs.values() if program.autoload]
         special: MapLoad | None = None
         if kernel is not None and any(_is_special(map_spec) for map_spec in spec.maps.values()):
@@ -132,13 +131,9 @@ class Object:
 
             programs = wanted_programs(spec)
             special = MapLoad(spec, kernel)
-        if spec.btf_ext is not None and len(spec.btf_ext.core_relos):
-            from .core_target import relocate_core
-
-            relocator.patched = relocate_core(
-                spec, relocator.functions_of(programs), btf_custom_path or spec.btf_custom_path
-            )
-        linked = [relocator.link(program) for program in programs]
+        linked = planned_links(spec, programs)
+        if linked is None:
+            linked = _link(spec, programs, btf_custom_path)
         targets = [_NO_TARGET] * len(linked)
         if kernel is not None:
             from .attach_target import attach_target
@@ -148,8 +143,7 @@ class Object:
             special.aim(linked, targets)
         loaded = cls(spec.name)
         try:
-            if spec.btf is not None:
-                loaded._btf = load_btf(spec.btf, spec.name)
+            loaded._btf = load_btf(spec)
             fds = loaded._make_maps(spec, special)
             names = list(spec.maps)
             for each, target in zip(linked, targets, strict=True):
@@ -267,6 +261,23 @@ class Object:
             "closed" if self._closed else f"{len(self.maps)} maps, {len(self.programs)} programs"
         )
         return f"<{type(self).__name__} {self.name!r}: {state}>"
+
+
+def _link(
+    spec: ObjectSpec, programs: list[ProgramSpec], btf_custom_path: str | None
+) -> list[LinkedProgram]:
+    from mmap import PAGESIZE
+
+    from .relocate import Relocator
+
+    relocator = Relocator(spec, page_size=PAGESIZE)
+    if spec.btf_ext is not None and len(spec.btf_ext.core_relos):
+        from .core_target import relocate_core
+
+        relocator.patched = relocate_core(
+            spec, relocator.functions_of(programs), btf_custom_path or spec.btf_custom_path
+        )
+    return [relocator.link(program) for program in programs]
 
 
 def _unmap(data: mmap) -> None:

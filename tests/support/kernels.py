@@ -197,3 +197,32 @@ GATES = {
     "target ids in tracing link info": Gate((5, 13)),
     "the tag arg:ctx": Gate((6, 8), features.ARG_CTX_TAG.probe),
 }
+
+
+# --- the table in docs/kernels.md
+
+#: Those that `make test-kernels` runs by default.
+MATRIX: tuple[Version, ...] = ((5, 10), (6, 1), (6, 12), (7, 2))
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "kernels.md"
+_BEGIN, _END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
+
+
+def table() -> str:
+    """Write `GATES` as a table in Markdown, by release."""
+    versions = ["{}.{}".format(*version) for version in MATRIX]
+    lines = [f"| feature | since | {' | '.join(versions)} |", "| --- |" + " --- |" * 5]
+    for name, gate in sorted(GATES.items(), key=lambda item: (item[1].since, item[0])):
+        cells = ["yes" if version >= gate.since else "" for version in MATRIX]
+        lines.append("| {} | {}.{} | {} |".format(name, *gate.since, " | ".join(cells)))
+    return "\n".join(lines) + "\n"
+
+
+def with_table(text: str) -> str:
+    """Put the table of now into a document that has one."""
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return f"{before}{_BEGIN}{table()}{_END}{after}"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(with_table(DOCUMENT.read_text()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.kernels import GATES, Gate, Version, running, verdict
+from tests.support.kernels import DOCUMENT, GATES, Gate, Version, running, verdict, with_table
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,9 @@ def test_this_kernel_has_what_it_must_have(name: str) -> None:
     """No probe misses what the running kernel's release has."""
     decision, why = verdict(GATES[name], running(), strict=False)
     assert decision != "fail", why
+
+
+def test_table_is_current() -> None:
+    """docs/kernels.md has the gates of now; `python -m tests.support.kernels` puts them there."""
+    text = DOCUMENT.read_text()
+    assert with_table(text) == text

@@ -9,9 +9,9 @@ and if there was no test to run.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -46,9 +46,7 @@ def main(arguments: list[str]) -> int:
     runs = ROOT / "build" / "kernels"
 
     def run(kernel: Kernel) -> machine.Outcome:
-        out = runs / kernel.release
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir(parents=True)
+        out = _own_directory(runs, kernel.release)
         command = _command(tests, out)
         console.print(f"Linux {kernel.release}: booting", highlight=False)
         return machine.run(kernel, command, out, tools=tools, limit=options.limit)
@@ -62,6 +60,22 @@ def main(arguments: list[str]) -> int:
             machine.end_all()
             raise
     return _summary(console, kernels, outcomes)
+
+
+def _own_directory(runs: Path, release: str) -> Path:
+    """Make the empty directory of a run; another one if a run has it already."""
+    out = runs / release
+    out.mkdir(parents=True, exist_ok=True)
+    # Held until this process ends.
+    lock = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return _own_directory(runs, f"{release}.{os.getpid()}")
+    for old in out.iterdir():
+        old.unlink()
+    return out
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bpfgen_runtime import sections
 from bpfgen_runtime.abi import ABI
 from bpfgen_runtime.errors import GenerateError
+from bpfgen_runtime.plan import make_plan
 from bpfgen_runtime.spec import MapSpec, ObjectSpec, VariableSpec
 from bpfgen_runtime.uapi import const as k
 
@@ -127,6 +128,7 @@ class Module:
         names: the names by which base classes are imported.
         own: (open, live) class names of `Skeleton`, `Maps`, `Programs`, `Links`.
         image: the packed object: lines of base64 of zlib data.
+        plan: its load plan, likewise; empty if it has none.
     """
 
     file_name: str
@@ -149,6 +151,7 @@ class Module:
     sections: tuple[Section, ...]
     sha256: str
     image: tuple[str, ...]
+    plan: tuple[str, ...]
 
 
 def build(
@@ -272,9 +275,8 @@ class _Builder:
             links=links,
             sections=sections,
             sha256=sha256,
-            image=tuple(
-                _lines(binascii.b2a_base64(deflate(self.spec.image.pack()), newline=False))
-            ),
+            image=_embedded(self.spec.image.pack()),
+            plan=_embedded(make_plan(self.spec) or b""),
         )
 
     def _members(self, names: Iterable[str], reserved: frozenset[str]) -> dict[str, str]:
@@ -390,5 +392,6 @@ def _command(file_name: str, name: str | None, events: Mapping[str, str]) -> str
     return shlex.join(words)
 
 
-def _lines(text: bytes) -> list[str]:
-    return [text[at : at + _LINE].decode("ascii") for at in range(0, len(text), _LINE)]
+def _embedded(data: bytes) -> tuple[str, ...]:
+    text = binascii.b2a_base64(deflate(data), newline=False) if data else b""
+    return tuple(text[at : at + _LINE].decode("ascii") for at in range(0, len(text), _LINE))

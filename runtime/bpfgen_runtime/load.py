@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["create_map", "fill_data", "load_btf", "load_program", "map_data", "settled"]
 
-# Room for the verifier's log: enough for most refusals at first, then four times as much each time,
-# up to what every kernel takes (UINT_MAX >> 8, before v5.13 the limit).
+# Room for the verifier's log: enough for most refusals at first, then what every kernel takes
+# (UINT_MAX >> 8, before v5.13 the limit). No steps between: each costs a verification, which for a
+# program of too many instructions is a second, and memory that is not written to costs nothing.
 _LOG_SIZE = 1 << 16
-_LOG_GROWTH = 4
 _LOG_LIMIT = (1 << 24) - 1
 
 # Their creation refuses types of key and value, which libbpf leaves out too.
@@ -287,7 +287,7 @@ def load_program(
                 break
             if size >= _LOG_LIMIT:
                 break
-        size = min(size * _LOG_GROWTH, _LOG_LIMIT)
+        size = _LOG_LIMIT
     text = _text(log)
     if refusal is None:
         # The log does not fit, which hid how the program did; since v6.4 its end is there.
@@ -297,7 +297,7 @@ def load_program(
             refusal = error
     if not text.strip():
         raise refusal
-    from .relocate import poisoned_map, unresolved
+    from .relocate import poisoned_map, source_lines, unresolved
 
     hint = unresolved(linked, text) or refusal.hint
     missing = poisoned_map(text, list(spec.maps))
@@ -309,7 +309,15 @@ def load_program(
         kfunc = missing_kfunc(text, list(spec.externs))
         if kfunc is not None:
             hint = f"The program calls {kfunc!r}, a weak extern of .ksyms that the kernel lacks"
-    raise VerifierError(refusal.errno or 0, refusal.command, what, text, hint) from refusal
+    raise VerifierError(
+        refusal.errno or 0,
+        refusal.command,
+        what,
+        text,
+        hint,
+        program=program.name,
+        lines=() if spec.btf is None else source_lines(linked, spec.btf),
+    ) from refusal
 
 
 def _text(log: bytearray) -> str:

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from .core.struct_ops import KernelOps
     from .kernel_types import KernelTypes
+    from .linked import LinkedProgram
     from .map import Map
     from .object import Object
     from .program import Program
-    from .relocate import LinkedProgram
     from .spec import ObjectSpec, ProgramSpec
 
 __all__ = ["MapLoad", "wanted_programs"]

@@ -1,12 +1,10 @@
 """Make a loadable program of a function: append what it calls, and fill in maps and globals.
 
 Two steps, so that every error of the file shows before anything is made in the kernel:
-`Relocator.link` needs only the spec; `LinkedProgram.fill_in` puts in the map descriptors.
+`Relocator.link` needs only the spec; `LinkedProgram.fill_in` (in `linked`) puts in the descriptors.
 """
 
 from __future__ import annotations
-
-from mmap import PAGESIZE
 
 from .elf.image import SHN_LORESERVE, SHN_UNDEF, STB_GLOBAL, STB_WEAK, STT_FUNC, STT_SECTION
 from .errors import NotSupportedError, RelocationError
@@ -15,17 +13,14 @@ from .insn import (
     BPF_JMP,
     BPF_PSEUDO_CALL,
     BPF_PSEUDO_FUNC,
-    BPF_PSEUDO_MAP_FD,
-    BPF_PSEUDO_MAP_VALUE,
     INSN_SIZE,
     LD_IMM64,
-    Insn,
-    encode,
     get_imm,
     get_src,
     set_imm,
     set_src,
 )
+from .linked import POISON_BASE, LinkedProgram
 from .loader.arena import ARENA_SECTION, arena_offset
 from .loader.globals import KCONFIG_SECTION
 from .loader.maps import MAPS_SECTION
@@ -36,22 +31,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
+    from .btf import Btf
     from .btf.ext import InfoTable
     from .core import Poison
     from .elf.image import ByteOrder, Symbol
-    from .externs import ResolvedExterns
     from .spec import ObjectSpec, ProgramSpec
 
-__all__ = ["LinkedProgram", "Relocator", "describe_poison", "poisoned_map", "unresolved"]
+__all__ = ["Relocator", "describe_poison", "poisoned_map", "source_lines", "unresolved"]
 
 _CALL = BPF_JMP | BPF_CALL
 
-#: A reference to a map that was not created becomes a call of helper 2001000000 + the map's index,
-#: as libbpf writes it: the verifier refuses it only where the program can reach it.
-_POISON_BASE = 2_001_000_000
-
 #: How far from its end libbpf looks in a log, too, for what it can explain.
 _LAST_LINES = 11
+
+_LINE_INFO_SIZE = 16  # struct bpf_line_info
 
 # What a relocated instruction refers to.
 _TO_CALL = 0
@@ -61,78 +54,13 @@ _TO_DATA = 3
 _TO_KERNEL = 4
 
 
-class LinkedProgram:
-    """A program with all its subprograms, ready but for the map descriptors.
-
-    Attributes:
-        spec: the entry program.
-        code: instructions, 8 bytes each.
-        func_info, line_info: records as `BPF_PROG_LOAD` takes them, one after the other.
-        func_info_size, line_info_size: bytes per record, 0 if there are none.
-        map_uses: `(instruction, map name, whether its value is addressed)`.
-        extern_uses: `(instruction, name)` of kernel symbols.
-        poisoned: by instruction, why CO-RE could not relocate it.
-    """
-
-    __slots__ = (
-        "code",
-        "extern_uses",
-        "func_info",
-        "func_info_size",
-        "line_info",
-        "line_info_size",
-        "map_uses",
-        "poisoned",
-        "spec",
-    )
-
-    def __init__(self, spec: ProgramSpec) -> None:
-        self.spec = spec
-        self.code = bytearray()
-        self.func_info = b""
-        self.func_info_size = 0
-        self.line_info = b""
-        self.line_info_size = 0
-        self.map_uses: list[tuple[int, str, bool]] = []
-        self.extern_uses: list[tuple[int, str]] = []
-        self.poisoned: dict[int, Poison] = {}
-
-    def fill_in(
-        self,
-        fds: Mapping[str, int],
-        map_names: list[str],
-        externs: ResolvedExterns | None = None,
-    ) -> bytes:
-        """Return the code with map descriptors and kernel symbols in it.
-
-        Args:
-            fds: descriptor by map name; what is missing was not created.
-            map_names: all maps of the object in order; says which number a missing one is called
-                by.
-            externs: what the kernel has for the object's externs; None if it has none.
-        """
-        code = bytearray(self.code)
-        order = self.spec.byte_order
-        for insn, name, addresses_value in self.map_uses:
-            fd = fds.get(name)
-            if fd is None:
-                call = Insn(_CALL, imm=_POISON_BASE + map_names.index(name))
-                at = insn * INSN_SIZE
-                code[at : at + 2 * INSN_SIZE] = encode([call, call], order)
-                continue
-            kind = BPF_PSEUDO_MAP_VALUE if addresses_value else BPF_PSEUDO_MAP_FD
-            set_src(code, insn, kind, order)
-            set_imm(code, insn, fd, order)
-        if externs is not None:
-            for insn, name in self.extern_uses:
-                externs.fill_in(code, insn, name, order)
-        return bytes(code)
-
-
 class Relocator:
     """Link the programs of one object.
 
     What is worked out about a function is kept and shared by all programs that contain it.
+
+    Args:
+        page_size: bytes of a page here, for the place of globals in an arena.
 
     Raises:
         RelocationError: from `link`, for a reference that leads nowhere; names function,
@@ -153,7 +81,7 @@ class Relocator:
         "patched",
     )
 
-    def __init__(self, spec: ObjectSpec) -> None:
+    def __init__(self, spec: ObjectSpec, *, page_size: int = 4096) -> None:
         self._spec = spec
         #: What `core.relocate` made of functions: code in place of theirs, poisoned instructions.
         self.patched: dict[ProgramSpec, tuple[bytes, dict[int, Poison]]] = {}
@@ -173,7 +101,7 @@ class Relocator:
                 arena = spec.image.section(ARENA_SECTION)
                 if arena is not None:
                     self._data_at[arena.index] = name
-                    self._arena_offset = arena_offset(map_spec, PAGESIZE)
+                    self._arena_offset = arena_offset(map_spec, page_size)
         self._targets: dict[ProgramSpec, dict[int, tuple[int, str, int]]] = {}
         # Seldom any: looked for, with a module of its own, only if BTF speaks of some.
         strings = b"" if spec.btf is None else spec.btf.string_section()
@@ -399,6 +327,22 @@ def describe_poison(program: LinkedProgram, insn_index: int) -> str | None:
     return None if reason is None else str(reason)
 
 
+def source_lines(program: LinkedProgram, btf: Btf) -> tuple[tuple[int, str, int, int, str], ...]:
+    """Return a program's line info in words: first instruction, file, line, column, text."""
+    size = program.line_info_size
+    if size < _LINE_INFO_SIZE:
+        return ()
+    order = "little" if program.spec.byte_order == "<" else "big"
+    found = []
+    for at in range(0, len(program.line_info), size):
+        insn, file, text, place = (
+            int.from_bytes(program.line_info[field : field + 4], order)
+            for field in range(at, at + _LINE_INFO_SIZE, 4)
+        )
+        found.append((insn, btf.string(file), place >> 10, place & 0x3FF, btf.string(text)))
+    return tuple(found)
+
+
 def unresolved(program: LinkedProgram, log: str) -> str | None:
     """Say which CO-RE relocation is to blame if that is why the verifier refused the program.
 
@@ -419,12 +363,12 @@ def unresolved(program: LinkedProgram, log: str) -> str | None:
 
 def poisoned_map(log: str, map_names: list[str]) -> str | None:
     """Find in a verifier log which map that was not created a program wants to use."""
-    marker = f"unknown#{_POISON_BASE // 1_000_000}"
+    marker = f"unknown#{POISON_BASE // 1_000_000}"
     at = log.rfind(marker)
     if at < 0:
         return None
     digits = log[at + len("unknown#") :].split(maxsplit=1)[0]
-    index = int(digits) - _POISON_BASE if digits.isdecimal() else -1
+    index = int(digits) - POISON_BASE if digits.isdecimal() else -1
     return map_names[index] if 0 <= index < len(map_names) else None
 
 

@@ -49,36 +49,50 @@ class EmbeddedObject:
         generator: the version of bpfgen that wrote the module.
         sha256: of the ELF file that the module was made from, hexadecimal.
         image: base64 of zlib data of the packed `ElfImage`.
+        plan: likewise the load plan (see `plan`), "" if the object has none.
     """
 
-    __slots__ = ("generator", "image", "name", "sha256")
+    __slots__ = ("generator", "image", "name", "plan", "sha256")
 
-    def __init__(self, *, name: str, generator: str, sha256: str, image: str) -> None:
+    def __init__(
+        self, *, name: str, generator: str, sha256: str, image: str, plan: str = ""
+    ) -> None:
         self.name = name
         self.generator = generator
         self.sha256 = sha256
         self.image = image
+        self.plan = plan
 
     def spec(self) -> ObjectSpec:
-        """Parse the object; each call gives a spec of its own to edit.
+        """Read the object; each call gives a spec of its own to edit.
 
         Raises:
             ElfError: the module's text is damaged.
         """
+        if not self.plan:
+            return self._read()
+        from .plan import read_plan
+
+        return read_plan(self._unpack(self.plan), self._read)
+
+    def _read(self) -> ObjectSpec:
+        from .elf.image import ElfImage
+        from .loader import load_spec
+
+        return load_spec(ElfImage.unpack(self._unpack(self.image)))
+
+    def _unpack(self, text: str) -> bytes:
         from binascii import Error, a2b_base64
         from zlib import decompress, error
 
-        from .elf.image import ElfImage
-        from .errors import ElfError
-        from .loader import load_spec
-
         try:
-            packed = decompress(a2b_base64(self.image))
+            return decompress(a2b_base64(text))
         except (Error, error) as reason:
+            from .errors import ElfError
+
             raise ElfError(
                 f"the object inside skeleton {self.name!r} is damaged ({reason}): generate it again"
             ) from reason
-        return load_spec(ElfImage.unpack(packed))
 
     def __repr__(self) -> str:
         return f"<EmbeddedObject {self.name!r}, sha256 {self.sha256[:12]}…>"

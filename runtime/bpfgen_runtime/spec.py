@@ -660,6 +660,10 @@ class ObjectSpec(_Spec):
             self._variables = collect_variables(self)
         return self._variables
 
+    def btf_bytes(self) -> bytes | None:
+        """Return the BTF as the kernel gets it; None if there is none."""
+        return None if self.btf is None else self.btf.to_bytes()
+
     def with_map(self, changed: MapSpec) -> ObjectSpec:
         """Return a copy that differs in one map and shares all else."""
         twin: ObjectSpec = self._clone()

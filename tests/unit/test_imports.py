@@ -17,13 +17,14 @@ SOURCES = {RUNTIME: ROOT / "runtime" / RUNTIME, "bpfgen": ROOT / "bpfgen"}
 
 #: Left never imports from right; within one group anything goes.
 LAYERS = (
-    ("errors",),
+    ("errors", "verifier"),
     ("abi", "uapi", "values"),
     ("sys", "host", "elf", "insn", "disasm", "sections"),
     ("btf",),
     ("core", "spec", "loader", "linker"),
     ("features", "sanitize"),
-    ("attach_target", "core_target", "externs", "kernel_types", "relocate"),
+    ("attach_target", "core_target", "externs", "kernel_types", "linked", "relocate"),
+    ("plan",),
     ("map", "program"),
     ("load", "load_maps", "object"),
     ("link", "ringbuf", "perfbuf", "usdt", "struct_ops"),
@@ -38,8 +39,8 @@ UPWARD = {
 }
 
 #: Bytes in, values out, the same on every machine.
-PURE = {"errors", "abi", "uapi", "values", "elf", "insn", "disasm", "sections", "btf"}
-PURE |= {"core", "spec", "loader", "linker"}
+PURE = {"errors", "verifier", "abi", "uapi", "values", "elf", "insn", "disasm", "sections", "btf"}
+PURE |= {"core", "spec", "loader", "linker", "linked", "relocate", "plan"}
 IMPURE_MODULES = {f"{RUNTIME}.btf.kernel"}
 
 #: What reaches into the operating system beyond reading files.

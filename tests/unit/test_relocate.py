@@ -19,9 +19,9 @@ from bpfgen_runtime.insn import (
     decode,
     encode,
 )
+from bpfgen_runtime.linked import LinkedProgram
 from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.relocate import (
-    LinkedProgram,
     Relocator,
     describe_poison,
     poisoned_map,
@@ -80,7 +80,9 @@ class Builder:
 
 
 def insns_of(linked: LinkedProgram, **fds: int) -> list[Insn]:
-    code = linked.fill_in({name.replace("_", "."): fd for name, fd in fds.items()}, ["m", ".data", ".kconfig"])
+    code = linked.fill_in(
+        {name.replace("_", "."): fd for name, fd in fds.items()}, ["m", ".data", ".kconfig"]
+    )
     return decode(code, linked.spec.byte_order)
 
 

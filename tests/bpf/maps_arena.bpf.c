@@ -3,19 +3,12 @@
 #include <bpf/bpf_helpers.h>
 
 #define MAP_TYPE_ARENA 33 /* BPF_MAP_TYPE_ARENA, newer than some headers */
-#ifndef __ulong /* libbpf before 1.5 */
-#define __ulong(name, val) enum { __unique_value_##name = val } name
-#endif
-
 #define __arena_global SEC(".addr_space.1")
 
 struct {
 	__uint(type, MAP_TYPE_ARENA);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 16);
-#ifdef FIXED
-	__ulong(map_extra, 0x100000000000ull);
-#endif
 } arena SEC(".maps");
 
 __u64 counter __arena_global = 40;

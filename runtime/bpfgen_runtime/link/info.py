@@ -153,13 +153,14 @@ def link_type(number: int, what: str) -> int:
 
 def class_of(kind: int) -> type[Link]:
     """Tell which class stands for a type of link; `Link` itself for those without one."""
-    from . import base, cgroup, iter, raw_tracepoint, tracepoint, tracing, xdp
+    from . import base, cgroup, iter, raw_tracepoint, struct_ops, tracepoint, tracing, xdp
 
     classes: dict[int, type[Link]] = {
         LinkType.CGROUP: cgroup.CgroupLink,
         LinkType.ITER: iter.IterLink,
         LinkType.PERF_EVENT: tracepoint.TracepointLink,
         LinkType.RAW_TRACEPOINT: raw_tracepoint.RawTracepointLink,
+        LinkType.STRUCT_OPS: struct_ops.StructOpsLink,
         LinkType.TRACING: tracing.TracingLink,
         LinkType.XDP: xdp.XdpLink,
     }

@@ -31,7 +31,7 @@ struct seen {
 
 struct seen seen = {};
 
-SEC("syscall")
+SEC("raw_tp/sys_enter")
 int read_settings(void *ctx)
 {
 	seen.negative = CONFIG_TEST_NEGATIVE;

@@ -8,7 +8,7 @@ extern const void no_such_symbol __ksym __weak;
 
 unsigned long schedule_at, read_at, absent_at = 1;
 
-SEC("syscall")
+SEC("raw_tp/sys_enter")
 int read_addresses(void *ctx)
 {
 	schedule_at = (unsigned long)&schedule;

@@ -12,7 +12,7 @@ int version;
 bool cookie, wrapper;
 unsigned long future = 1;
 
-SEC("syscall")
+SEC("raw_tp/sys_enter")
 int read_linux(void *ctx)
 {
 	version = LINUX_KERNEL_VERSION;

@@ -4,7 +4,7 @@
 
 extern int LINUX_FROM_THE_FUTURE __kconfig;
 
-SEC("syscall")
+SEC("raw_tp/sys_enter")
 int refused(void *ctx)
 {
 	return LINUX_FROM_THE_FUTURE;

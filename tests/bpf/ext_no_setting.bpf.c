@@ -4,7 +4,7 @@
 
 extern int CONFIG_NO_SUCH_SETTING __kconfig;
 
-SEC("syscall")
+SEC("raw_tp/sys_enter")
 int refused(void *ctx)
 {
 	return CONFIG_NO_SUCH_SETTING;

@@ -4,7 +4,7 @@
 
 extern const void no_such_symbol __ksym;
 
-SEC("syscall")
+SEC("raw_tp/sys_enter")
 int refused(void *ctx)
 {
 	return (unsigned long)&no_such_symbol >> 8;

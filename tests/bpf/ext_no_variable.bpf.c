@@ -4,7 +4,7 @@
 
 extern const int no_such_variable __ksym;
 
-SEC("syscall")
+SEC("raw_tp/sys_enter")
 int refused(void *ctx)
 {
 	return (unsigned long)&no_such_variable >> 8;

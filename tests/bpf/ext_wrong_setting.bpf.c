@@ -5,7 +5,7 @@
 
 extern bool CONFIG_HZ __kconfig;
 
-SEC("syscall")
+SEC("raw_tp/sys_enter")
 int refused(void *ctx)
 {
 	return CONFIG_HZ;

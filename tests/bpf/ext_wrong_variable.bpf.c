@@ -4,7 +4,7 @@
 
 extern const long *bpf_prog_active __ksym;
 
-SEC("syscall")
+SEC("raw_tp/sys_enter")
 int refused(void *ctx)
 {
 	return (unsigned long)&bpf_prog_active >> 8;

@@ -82,6 +82,11 @@ def _library() -> Any:
     return library
 
 
+def version() -> tuple[int, int]:
+    """The version of the system's libbpf."""
+    return _library().libbpf_major_version(), _library().libbpf_minor_version()
+
+
 class _Handle:
     """Properties of one opaque C object: `handle.fd` is `PREFIX__fd(pointer)`."""
 
@@ -103,15 +108,21 @@ class LibbpfObject:
 
     Args:
         btf_custom_path: BTF for CO-RE in place of the kernel's.
+        kconfig: settings before those of the kernel.
 
     Raises:
         OSError: libbpf refuses the file, or load fails.
     """
 
-    def __init__(self, path: Path, btf_custom_path: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, btf_custom_path: Path | None = None, kconfig: str | None = None
+    ) -> None:
         options = None
-        if btf_custom_path is not None:
-            options = _OpenOptions(btf_custom_path=os.fsencode(btf_custom_path))
+        if btf_custom_path is not None or kconfig is not None:
+            options = _OpenOptions(
+                btf_custom_path=None if btf_custom_path is None else os.fsencode(btf_custom_path),
+                kconfig=None if kconfig is None else kconfig.encode(),
+            )
             options.sz = ctypes.sizeof(options)
         self._options = options  # libbpf may keep pointers into it
         pointer = None if options is None else ctypes.addressof(options)

@@ -66,7 +66,7 @@ def test_instructions_of_another_length() -> None:
 def test_no_whole_instructions(code: bytes) -> None:
     """What is no whole number of instructions is refused, and nothing changes."""
     spec = program()
-    with pytest.raises(ValueError, match="'main': .* no whole number"):
+    with pytest.raises(ValueError, match=r"'main': .* no whole number"):
         spec.set_insns(code)
     assert spec.insn_count == 2
 

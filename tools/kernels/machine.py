@@ -56,7 +56,7 @@ ip link set lo up
 uname -r >"$OUT/release"
 echo "ready after $(cut -d ' ' -f 1 /proc/uptime) s"
 status=0
-timeout -k 10 "$TIME" chroot $root /bin/sh -c "$COMMAND" >"$OUT/output.txt" 2>&1 || status=$?
+timeout -s INT -k 30 "$TIME" chroot $root /bin/sh -c "$COMMAND" >"$OUT/output.txt" 2>&1 || status=$?
 echo "done after $(cut -d ' ' -f 1 /proc/uptime) s"
 dmesg >"$OUT/dmesg.txt" || true
 echo $status >"$OUT/status"

@@ -39,12 +39,12 @@ CLAIMS = {
     "opened and loaded are two types": (
         "tests/live/test_skeleton.py::test_open_skeleton_is_used_up_by_load"
     ),
-    "`.kconfig` and `.ksyms` externs": (
-        "tests/unit/test_relocate.py::test_extern_is_not_supported_yet"
+    "raises `NotSupportedError` for kprobes": (
+        "tests/live/test_link_tracing.py::test_families_yet_to_come"
     ),
-    "kprobes, uprobes": "tests/live/test_link_tracing.py::test_families_yet_to_come",
-    "struct_ops,": "tests/live/test_object.py::test_what_is_not_supported_yet",
-    "maps of maps": "tests/unit/test_loader_maps.py::test_unsupported_is_still_read",
+    "objects of the other byte order": (
+        "tests/live/test_object.py::test_what_is_not_supported_yet"
+    ),
     "opaque bytes for unions": "tests/unit/test_model.py::test_opaque_bytes_round_trip",
     "Both commands work on a fresh clone": PACKAGING + "test_clone.py::test_demo_in_a_fresh_clone",
     "five seconds while it starts a few programs itself": (

@@ -72,6 +72,7 @@ def map_view(fd: int) -> dict[str, Any]:
         "max_entries": info.max_entries,
         "map_flags": info.map_flags,
         "map_extra": info.map_extra,
+        "kernel_value_type": info.btf_vmlinux_value_type_id,
         "btf": _type_names(info),
         "frozen": _frozen(fd),
     }

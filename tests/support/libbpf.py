@@ -109,19 +109,25 @@ class LibbpfObject:
     Args:
         btf_custom_path: BTF for CO-RE in place of the kernel's.
         kconfig: settings before those of the kernel.
+        pin_root_path: where maps are pinned by name.
 
     Raises:
         OSError: libbpf refuses the file, or load fails.
     """
 
     def __init__(
-        self, path: Path, btf_custom_path: Path | None = None, kconfig: str | None = None
+        self,
+        path: Path,
+        btf_custom_path: Path | None = None,
+        kconfig: str | None = None,
+        pin_root_path: Path | None = None,
     ) -> None:
         options = None
-        if btf_custom_path is not None or kconfig is not None:
+        if (btf_custom_path, kconfig, pin_root_path) != (None, None, None):
             options = _OpenOptions(
                 btf_custom_path=None if btf_custom_path is None else os.fsencode(btf_custom_path),
                 kconfig=None if kconfig is None else kconfig.encode(),
+                pin_root_path=None if pin_root_path is None else os.fsencode(pin_root_path),
             )
             options.sz = ctypes.sizeof(options)
         self._options = options  # libbpf may keep pointers into it

@@ -7,7 +7,7 @@ BpfError
   ClosedError
   NotSupportedError(feature)
   SyscallError(BpfError, OSError; command)
-    KeyMissingError(+KeyError), KeyExistsError, VerifierError(log)
+    KeyMissingError(+KeyError), KeyExistsError, VerifierError(log, summary, source …)
 ```
 
 A message says what was being done, to which object, and what to try. All of them pickle.
@@ -17,6 +17,13 @@ from __future__ import annotations
 
 import errno as _errno
 import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .verifier import SourceLine, VerifierStats
+    from .verifier.lines import LineRecord
 
 __all__ = [
     "BpfError",
@@ -159,19 +166,77 @@ class KeyExistsError(SyscallError):
 class VerifierError(SyscallError):
     """The kernel refused a program or BTF and said why in its log.
 
+    The message explains it: the kernel's reason, the line of C, the instruction and the registers
+    concerned, what to do, and the log's last lines. It is worked out when first asked for, and
+    `rich.print(error)` highlights it.
+
     Args:
         log: the whole log as text; may be empty where the kernel wrote none.
+        hint: what is known of the cause from elsewhere; for where the log suggests nothing.
+        program: the program's name, "" if it was no program.
+        lines: line info of the program as it was loaded, ascending: first instruction, file, line,
+            column, text of the line.
+
+    Attributes:
+        log, program, lines: as given.
+        summary: the kernel's reason and what to do about it; "" if the log says neither.
+        hint: what to do; "" if that is not known.
+        insn_index: the failing instruction, an index into the program as it was loaded.
+        insn: that instruction in the kernel's assembler; "" if the log does not show it.
+        source: the line of C that it was compiled from.
+        registers: what the verifier knew before it, by name: `R1`, and stack slots as `fp-8`.
+        stats: what verification had cost by then.
     """
 
-    #: How many of the log's last lines the message shows.
-    SHOWN_LINES = 20
+    summary: str
+    insn_index: int | None
+    insn: str
+    source: SourceLine | None
+    registers: dict[str, str]
+    stats: VerifierStats | None
 
-    def __init__(self, errno: int, command: str, what: str, log: str, hint: str = "") -> None:
-        super().__init__(errno, command, what, hint)
+    def __init__(
+        self,
+        errno: int,
+        command: str,
+        what: str,
+        log: str,
+        hint: str = "",
+        *,
+        program: str = "",
+        lines: Sequence[LineRecord] = (),
+    ) -> None:
+        super().__init__(errno, command, what)
         self.log = log
-        lines = [line for line in log.splitlines() if line.strip()]
-        if lines:
-            cut = len(lines) - self.SHOWN_LINES
-            head = f"\n  ... {cut} lines before, all in .log" if cut > 0 else ""
-            tail = "".join(f"\n  {line}" for line in lines[-self.SHOWN_LINES :])
-            self.message += f"\nverifier log:{head}{tail}"
+        self.program = program
+        self.lines = tuple(lines)
+        self.head = self.message
+        self.given_hint = hint
+        # Left to `__getattr__`: few errors are read, and features are probed by failing loads.
+        del self.message, self.hint
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            if name not in _EXPLAINED:
+                raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+            from .verifier import explain
+
+            self.__dict__.update(explain(self))
+            return self.__dict__[name]
+
+    def _state(self) -> dict[str, object]:
+        _ = self.message  # so that it reads the same wherever it goes
+        return super()._state()
+
+    def __rich__(self) -> str:
+        """Return the message as rich's markup."""
+        from .verifier.explain import markup
+
+        return markup(self)
+
+
+#: What `VerifierError` works out when asked.
+_EXPLAINED = frozenset(
+    ("hint", "insn", "insn_index", "message", "registers", "source", "stats", "summary")
+)

@@ -297,7 +297,7 @@ def load_program(
             refusal = error
     if not text.strip():
         raise refusal
-    from .relocate import poisoned_map, source_lines, unresolved
+    from .relocate import poisoned_map, unresolved
 
     hint = unresolved(linked, text) or refusal.hint
     missing = poisoned_map(text, list(spec.maps))
@@ -309,6 +309,8 @@ def load_program(
         kfunc = missing_kfunc(text, list(spec.externs))
         if kfunc is not None:
             hint = f"The program calls {kfunc!r}, a weak extern of .ksyms that the kernel lacks"
+    from .verifier import source_lines
+
     raise VerifierError(
         refusal.errno or 0,
         refusal.command,
@@ -316,7 +318,7 @@ def load_program(
         text,
         hint,
         program=program.name,
-        lines=() if spec.btf is None else source_lines(linked, spec.btf),
+        lines=source_lines(linked.line_info, linked.line_info_size, spec.btf),
     ) from refusal
 
 

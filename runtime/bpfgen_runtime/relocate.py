@@ -31,20 +31,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from .btf import Btf
     from .btf.ext import InfoTable
     from .core import Poison
     from .elf.image import ByteOrder, Symbol
     from .spec import ObjectSpec, ProgramSpec
 
-__all__ = ["Relocator", "describe_poison", "poisoned_map", "source_lines", "unresolved"]
+__all__ = ["Relocator", "describe_poison", "poisoned_map", "unresolved"]
 
 _CALL = BPF_JMP | BPF_CALL
 
 #: How far from its end libbpf looks in a log, too, for what it can explain.
 _LAST_LINES = 11
-
-_LINE_INFO_SIZE = 16  # struct bpf_line_info
 
 # What a relocated instruction refers to.
 _TO_CALL = 0
@@ -325,22 +322,6 @@ def describe_poison(program: LinkedProgram, insn_index: int) -> str | None:
     """
     reason = program.poisoned.get(insn_index)
     return None if reason is None else str(reason)
-
-
-def source_lines(program: LinkedProgram, btf: Btf) -> tuple[tuple[int, str, int, int, str], ...]:
-    """Return a program's line info in words: first instruction, file, line, column, text."""
-    size = program.line_info_size
-    if size < _LINE_INFO_SIZE:
-        return ()
-    order = "little" if program.spec.byte_order == "<" else "big"
-    found = []
-    for at in range(0, len(program.line_info), size):
-        insn, file, text, place = (
-            int.from_bytes(program.line_info[field : field + 4], order)
-            for field in range(at, at + _LINE_INFO_SIZE, 4)
-        )
-        found.append((insn, btf.string(file), place >> 10, place & 0x3FF, btf.string(text)))
-    return tuple(found)
 
 
 def unresolved(program: LinkedProgram, log: str) -> str | None:

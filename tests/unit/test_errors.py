@@ -70,15 +70,25 @@ SAMPLES: tuple[tuple[BpfError, tuple[type[BaseException], ...], str], ...] = (
         "update map 'm': BPF_MAP_UPDATE_ELEM: EEXIST (File exists)",
     ),
     (
-        VerifierError(errno.EACCES, "BPF_PROG_LOAD", "load program 'p'", "0: exit\nR0 !read_ok\n"),
+        VerifierError(
+            errno.EACCES,
+            "BPF_PROG_LOAD",
+            "load program 'p'",
+            "0: (95) exit\nfunny thing\n",
+            program="p",
+            lines=[(0, "p.bpf.c", 7, 2, "\treturn x;")],
+        ),
         (SyscallError,),
         "load program 'p': BPF_PROG_LOAD: EACCES (Permission denied)\n"
-        "verifier log:\n  0: exit\n  R0 !read_ok",
+        "reason: funny thing\n"
+        "source: return x; (p.bpf.c:7)\n"
+        "instruction: 0: exit\n"
+        "verifier log:\n  0: (95) exit\n  funny thing",
     ),
     (
         VerifierError(errno.EINVAL, "BPF_PROG_LOAD", "load program 'p'", "", "Be brief"),
         (SyscallError,),
-        "load program 'p': BPF_PROG_LOAD: EINVAL (Invalid argument). Be brief",
+        "load program 'p': BPF_PROG_LOAD: EINVAL (Invalid argument)\nhint: Be brief",
     ),
 )
 IDS = [f"{index}-{type(error).__name__}" for index, (error, _, _) in enumerate(SAMPLES)]
@@ -167,5 +177,7 @@ def test_verifier_error_shows_the_end_of_the_log() -> None:
     error = VerifierError(errno.EINVAL, "BPF_PROG_LOAD", "load program 'p'", log)
     lines = str(error).splitlines()
     assert error.log == log
-    assert lines[1:3] == ["verifier log:", "  ... 80 lines before, all in .log"]
-    assert lines[3:] == [f"  line {number}" for number in range(80, 100)]
+    at = lines.index("verifier log:")
+    assert lines[at + 1] == "  ... 88 lines before, all in .log"
+    assert lines[at + 2 :] == [f"  line {number}" for number in range(88, 100)]
+    assert len(lines) <= 25

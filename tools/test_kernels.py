@@ -109,7 +109,17 @@ def _warm_up(tests: list[str]) -> None:
 
 
 def _command(tests: list[str], out: Path) -> str:
-    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "not host_only"]
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+        "-m",
+        "not host_only",
+    ]
     words += ["--durations=10", f"--junitxml={out}/junit.xml", *tests]
     # What is missing there is not to be skipped: it is this machine's file system.
     settings = "BPFGEN_MATRIX=true CI=true HOME=/root"

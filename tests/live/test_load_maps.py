@@ -371,6 +371,7 @@ def test_reuse_of_what_is_no_map() -> None:
 # --- arenas
 
 
+@pytest.mark.kernel("arena")
 @pytest.mark.parametrize("place", [0, 0x100000000000])
 def test_arena(place: int) -> None:
     """Program and process see the same globals; `map_extra` says where the arena is to be."""
@@ -396,6 +397,7 @@ def test_arena(place: int) -> None:
         assert again.programs["count"].test_run().retval == 13
 
 
+@pytest.mark.kernel("arena")
 def test_arena_without_globals() -> None:
     """An arena may be all the programs'."""
     with Object.load(spec_of("maps_arena_plain")) as loaded:

@@ -39,6 +39,7 @@ def test_modules_pass_mypy(tmp_path: Path) -> None:
     assert mypy_errors(modules, cwd=tmp_path) == []
 
 
+@pytest.mark.kernel("struct_ops links")
 def test_struct_ops_map(skeleton: Callable[[str], ModuleType]) -> None:
     """`attach` registers the struct_ops maps, `detach` takes them back."""
     assert available() == set()
@@ -60,6 +61,7 @@ def test_struct_ops_map(skeleton: Callable[[str], ModuleType]) -> None:
     assert available() == set()
 
 
+@pytest.mark.kernel("struct_ops links")
 def test_attach_undoes_what_it_did(skeleton: Callable[[str], ModuleType]) -> None:
     """If one struct_ops map cannot be attached, the others are detached again."""
     module = skeleton("maps_ops_link")
@@ -86,12 +88,17 @@ def test_resized_section(skeleton: Callable[[str], ModuleType]) -> None:
             assert skel.progs.fill.test_run(bytes(64)).retval == 5
 
 
-def test_arena_and_maps_of_maps(skeleton: Callable[[str], ModuleType]) -> None:
-    """They have their place among the maps."""
+@pytest.mark.kernel("arena")
+def test_arena(skeleton: Callable[[str], ModuleType]) -> None:
+    """An arena has its place among the maps."""
     with skeleton("maps_arena").MapsArena.open_and_load() as skel:
         assert isinstance(skel.maps.arena, ArenaMap)
         assert skel.progs.count.test_run().retval == 13
         assert skel.maps.arena.globals[0] == 42
+
+
+def test_maps_of_maps(skeleton: Callable[[str], ModuleType]) -> None:
+    """So have maps of maps, and the maps in them are typed."""
     with skeleton("maps_nested").MapsNested.open_and_load() as skel:
         assert skel.progs.count.test_run(bytes(64)).retval == 5
         assert skel.maps.second[1] == 5

@@ -101,6 +101,7 @@ def test_twice(plain: ObjectSpec) -> None:
         assert ops_map(second).links == ()
 
 
+@pytest.mark.kernel("struct_ops links")
 def test_link(linked: ObjectSpec, pin_dir: Path) -> None:
     """A map of `.struct_ops.link` has a link in the kernel, which can be pinned."""
     with Object.load(linked) as loaded:
@@ -120,6 +121,7 @@ def test_link(linked: ObjectSpec, pin_dir: Path) -> None:
         assert available() == set()
 
 
+@pytest.mark.kernel("struct_ops links")
 def test_update(linked: ObjectSpec) -> None:
     """A link can be handed another map that implements the struct under the same name."""
     later = linked.maps["later"].struct_ops
@@ -175,6 +177,7 @@ def test_data_members_and_functions(plain: ObjectSpec) -> None:
         assert caught.value.errno == errno.EINVAL
 
 
+@pytest.mark.kernel("struct_ops links")
 def test_programs_follow_their_maps(linked: ObjectSpec) -> None:
     """A program is loaded if a map that is created has it, whatever its autoload."""
     with Object.load(linked) as loaded:
@@ -238,6 +241,7 @@ def test_struct_that_no_kernel_has() -> None:
         Object.load(load_spec(str(compile_bpf("maps_ops_unknown"))))
 
 
+@pytest.mark.kernel("bpf_dummy_ops")
 def test_test_run() -> None:
     """The kernel's dummy struct lets its programs be run, and cannot be registered."""
     with Object.load(load_spec(str(compile_bpf("maps_ops_dummy")))) as loaded:
@@ -248,6 +252,7 @@ def test_test_run() -> None:
             ops_map(loaded, "dummy").attach()
 
 
+@pytest.mark.kernel("struct_ops links")
 def test_open_pinned_of_another_link(linked: ObjectSpec, pin_dir: Path) -> None:
     """A pinned link is opened as what it is."""
     path = pin_dir / "control"

@@ -195,6 +195,8 @@ GATES = {
     "conntrack kfuncs": Gate((5, 18)),
     "bpf_loop": Gate((5, 17)),
     "target ids in tracing link info": Gate((5, 13)),
+    "struct_ops links": Gate((6, 4)),
+    "bpf_dummy_ops": Gate((5, 16)),
     "the tag arg:ctx": Gate((6, 8), features.ARG_CTX_TAG.probe),
 }
 

@@ -11,13 +11,14 @@ from bpfgen_runtime import sections
 from bpfgen_runtime.abi import ABI
 from bpfgen_runtime.errors import GenerateError
 from bpfgen_runtime.plan import make_plan
+from bpfgen_runtime.loader.globals import KCONFIG_SECTION
 from bpfgen_runtime.spec import MapSpec, ObjectSpec, VariableSpec
 from bpfgen_runtime.uapi import const as k
 
 from . import __version__, naming
 from .deflate import deflate
 from .events import Event, event_types
-from .imports import Imports, isort_key, link_class
+from .imports import Imports, home, isort_key, link_class
 from .pytypes import EnumClass, PyType, Root, StructClass, TypeTable, opaque
 
 __all__ = ["MapMember", "Module", "ProgramMember", "Section", "Variable", "build"]
@@ -58,11 +59,11 @@ _LINE = 76  # base64 characters, as in MIME
 
 @dataclass(frozen=True)
 class MapMember:
-    """One map: `class_`, `key`, `value` are expressions, `key` and `value` "None" if untyped."""
+    """One map: `home` is where its class is; `key` and `value` are expressions, "None" if untyped."""
 
     name: str
     c_name: str
-    class_: str
+    home: str
     annotation: str
     key: str
     value: str
@@ -149,6 +150,7 @@ class Module:
     programs: tuple[ProgramMember, ...]
     links: tuple[LinkMember, ...]
     sections: tuple[Section, ...]
+    has_settings: bool
     sha256: str
     image: tuple[str, ...]
     plan: tuple[str, ...]
@@ -274,6 +276,7 @@ class _Builder:
             programs=programs,
             links=links,
             sections=sections,
+            has_settings=KCONFIG_SECTION in self.spec.maps,
             sha256=sha256,
             image=_embedded(self.spec.image.pack()),
             plan=_embedded(make_plan(self.spec) or b""),

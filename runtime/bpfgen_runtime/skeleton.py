@@ -194,11 +194,25 @@ class OpenProgramGroup(_FilledGroup):
 class MapGroup(_FilledGroup):
     """The maps in the kernel."""
 
-    __slots__ = ()
+    __slots__ = ("_loaded",)
+
+    def __init__(self, loaded: Object) -> None:
+        self._loaded: Object | None = loaded  # until one of its maps is asked for
 
     if TYPE_CHECKING:
 
         def __iter__(self) -> Iterator[Map]: ...
+
+    else:
+
+        def __getattr__(self, name):
+            if name == "_loaded":
+                raise AttributeError(name)
+            loaded, self._loaded = self._loaded, None
+            if loaded is None:
+                return super().__getattr__(name)
+            super().__init__(loaded.maps)
+            return getattr(self, name)
 
     def _why_empty(self, name: str) -> str:
         return f"map {self._c_name(name)!r} was not created: its autocreate was False at load"
@@ -314,9 +328,12 @@ class OpenSkeleton(_State):
         _name: str
         _spec: ObjectSpec
 
-    def __init__(self, embedded: EmbeddedObject, btf_custom_path: str | None = None) -> None:
+    def __init__(
+        self, embedded: EmbeddedObject, btf_custom_path: str | None = None, kconfig: str = ""
+    ) -> None:
         spec = embedded.spec()
         spec.btf_custom_path = btf_custom_path
+        spec.kconfig = kconfig
         self._name = embedded.name
         self._spec = spec
         # Not plain assignments: subclasses declare these slots with types of their own.
@@ -388,7 +405,7 @@ class Skeleton(_State):
         loaded = Object.load(spec)
         try:
             # Not plain assignments: subclasses declare these slots with types of their own.
-            setattr(self, "maps", self.MAPS(loaded.maps))  # noqa: B010
+            setattr(self, "maps", self.MAPS(loaded))  # noqa: B010
             setattr(self, "progs", self.PROGS(loaded.programs))  # noqa: B010
             setattr(self, "links", self.LINKS())  # noqa: B010
             for name, section, cls in self.SECTIONS:
@@ -427,20 +444,18 @@ class Skeleton(_State):
         from .link import attach
 
         programs = self.object.programs
-        # Those of the links' names are struct_ops maps.
-        maps: dict[str, Any] = self.object.maps
         links = self._links
         made = []
         try:
             for name, c_name in links.MEMBERS:
                 if not self._autoattach[c_name] or _is_filled(links, name):
                     continue
-                program, registered = programs.get(c_name), maps.get(c_name)
                 link: Link | None = None
-                if program is not None:
-                    link = attach(program)
-                elif registered is not None:
-                    link = registered.attach()
+                if c_name in programs:
+                    link = attach(programs[c_name])
+                elif any(name == member[0] for member in self.MAPS.MEMBERS):  # of struct_ops
+                    registered: Any = self.object.maps.get(c_name)
+                    link = None if registered is None else registered.attach()
                 if link is not None:
                     setattr(links, name, link)
                     made.append(name)

@@ -25,8 +25,9 @@ from bpfgen_runtime.object import Object
 from bpfgen_runtime.spec import ObjectSpec
 from bpfgen_runtime.sys import bpf
 
-from tests.support.clang import compile_bpf
+from tests.support.clang import ROOT, compile_bpf
 from tests.support.kernels import IN_MATRIX
+from tests.support.modules import load_module
 
 
 def spec_of(name: str) -> ObjectSpec:
@@ -131,6 +132,20 @@ def test_settings_that_no_configuration_has() -> None:
         assert number(live, spec, "cookie") == FEATURES["BPF_COOKIE"].probe()
         assert number(live, spec, "wrapper") == FEATURES["SYSCALL_WRAPPER"].probe()
         assert number(live, spec, "future") == 0
+
+
+def test_settings_of_a_skeleton() -> None:
+    """A skeleton takes settings at open, and has what came out as constants."""
+    module = load_module(ROOT / "tests" / "golden" / "kconfig" / "kconfig_skel.py")
+    with module.Kconfig.open(kconfig='CONFIG_HZ=77\nCONFIG_DEFAULT_HOSTNAME="host"\n') as opened:
+        assert opened.kconfig.CONFIG_HZ == 0
+        with opened.load() as skel:
+            assert skel.kconfig.CONFIG_HZ == 77
+            assert skel.kconfig.CONFIG_BPF_SYSCALL is True
+            assert str(skel.kconfig.CONFIG_DEFAULT_HOSTNAME) == "host"
+            assert skel.kconfig.LINUX_KERNEL_VERSION == kernel_version()
+            with pytest.raises(AttributeError, match="is a constant"):
+                skel.kconfig.CONFIG_HZ = 1
 
 
 # --- .ksyms: addresses and variables

@@ -446,8 +446,8 @@ char LICENSE[] SEC("license") = "GPL";
 """
 
 
-def test_object_that_cannot_be_loaded(tmp_path: Path) -> None:
-    """Objects with CO-RE relocations and externs are inspected and generated all the same."""
+def test_object_that_asks_the_kernel(tmp_path: Path) -> None:
+    """Objects with CO-RE relocations and externs are inspected and generated without a kernel."""
     from tests.support.clang import compile_source
 
     source = tmp_path / "core.bpf.c"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from bpfgen_runtime import sections
 from bpfgen_runtime.abi import ABI
 from bpfgen_runtime.errors import GenerateError
-from bpfgen_runtime.plan import make_plan
 from bpfgen_runtime.loader.globals import KCONFIG_SECTION
+from bpfgen_runtime.plan import make_plan
 from bpfgen_runtime.spec import MapSpec, ObjectSpec, VariableSpec
 from bpfgen_runtime.uapi import const as k
 
@@ -291,32 +291,28 @@ class _Builder:
         return tuple(self._map(names[name], name, spec, hidden) for name, spec in self.maps.items())
 
     def _map(self, name: str, c_name: str, spec: MapSpec, hidden: frozenset[str]) -> MapMember:
-        def member(class_: str, annotation: str, key: str, value: str, *comments: str) -> MapMember:
+        def member(class_: str, types: str, key: str, value: str, *comments: str) -> MapMember:
             if spec.unsupported:
                 comments = (*comments, f"{spec.unsupported}: cannot be loaded yet")
             every = tuple(comment for comment in comments if comment)
-            return MapMember(name, c_name, class_, annotation, key, value, every)
+            annotation = self.imports.name(class_, hidden) + types
+            return MapMember(name, c_name, home(class_), annotation, key, value, every)
 
         event = self.events.get(c_name)
         if event is not None:
-            class_ = self.imports.name("RingBuf", hidden)
             record = self._event(event, hidden)
-            return member(class_, f"{class_}[{record.annotation}]", "None", record.ctype, event.why)
+            return member("RingBuf", f"[{record.annotation}]", "None", record.ctype, event.why)
         if spec.map_type in _BARE_CLASSES:
-            class_ = self.imports.name(_BARE_CLASSES[spec.map_type], hidden)
-            return member(class_, class_, "None", "None")
+            return member(_BARE_CLASSES[spec.map_type], "", "None", "None")
         found = _MAP_CLASSES.get(spec.map_type)
         if found is None:
-            class_ = self.imports.name("Map", hidden)
-            return member(class_, class_, "None", "None", "no typed class for this type of map yet")
-        class_ = self.imports.name(found[0], hidden)
+            return member("Map", "", "None", "None", "no typed class for this type of map yet")
         value = self._content(spec.value_type_id, spec.value_size, hidden)
         if not found[1]:
-            annotation = f"{class_}[{value.annotation}]"
-            return member(class_, annotation, "None", value.ctype, value.note)
+            return member(found[0], f"[{value.annotation}]", "None", value.ctype, value.note)
         key = self._content(spec.key_type_id, spec.key_size, hidden)
-        annotation = f"{class_}[{key.annotation}, {value.annotation}]"
-        return member(class_, annotation, key.ctype, value.ctype, key.note, value.note)
+        types = f"[{key.annotation}, {value.annotation}]"
+        return member(found[0], types, key.ctype, value.ctype, key.note, value.note)
 
     def _content(self, type_id: int, size: int, hidden: frozenset[str]) -> PyType:
         """Describe a key or a value, of which the definition may give only the size."""

@@ -143,7 +143,7 @@ def test_settings_of_a_skeleton() -> None:
             assert skel.kconfig.CONFIG_HZ == 77
             assert skel.kconfig.CONFIG_BPF_SYSCALL is True
             assert str(skel.kconfig.CONFIG_DEFAULT_HOSTNAME) == "host"
-            assert skel.kconfig.LINUX_KERNEL_VERSION == kernel_version()
+            assert kernel_version() == skel.kconfig.LINUX_KERNEL_VERSION
             with pytest.raises(AttributeError, match="is a constant"):
                 skel.kconfig.CONFIG_HZ = 1
 

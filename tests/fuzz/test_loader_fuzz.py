@@ -27,7 +27,18 @@ def _damaged(data: bytes, chance: random.Random) -> bytes:
     return bytes(copy)
 
 
-@pytest.mark.parametrize("name", ["load_globals", "load_maps", "load_subprogs", "load_callbacks"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "load_globals",
+        "load_maps",
+        "load_subprogs",
+        "load_callbacks",
+        "maps_arena",
+        "maps_nested",
+        "maps_ops_link",
+    ],
+)
 def test_damaged_objects(name: str) -> None:
     """Whatever bytes change, there is no other exception than a BpfError, and no endless loop."""
     data = compile_bpf(name).read_bytes()

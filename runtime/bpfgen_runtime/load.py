@@ -24,6 +24,7 @@ __all__ = ["create_map", "fill_data", "load_btf", "load_program", "map_data", "s
 # Room for the verifier's log: enough for most refusals at first, then what every kernel takes
 # (UINT_MAX >> 8, before v5.13 the limit). No steps between: each costs a verification, which for a
 # program of too many instructions is a second, and memory that is not written to costs nothing.
+_LOG_LEAST = 128  # what kernels before v6.4 take
 _LOG_SIZE = 1 << 16
 _LOG_LIMIT = (1 << 24) - 1
 
@@ -270,7 +271,7 @@ def load_program(
             return load(0, None), ""
         except SyscallError as error:
             refusal = error
-    size = min(program.log_size or _LOG_SIZE, _LOG_LIMIT)
+    size = min(max(program.log_size or _LOG_SIZE, _LOG_LEAST), _LOG_LIMIT)
     while True:
         log = bytearray(size)
         try:

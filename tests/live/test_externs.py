@@ -188,7 +188,7 @@ def test_functions() -> None:
             assert live.programs["call_kfuncs"].test_run().retval == found
 
 
-@pytest.mark.kernel("addresses of kfuncs")
+@pytest.mark.kernel("syscall programs")
 def test_weak_functions() -> None:
     """Calls of functions that are missing or differ load if a guard keeps them from running."""
     has_lock = bool(kernel_btf().find("bpf_rcu_read_lock", BTF_KIND_FUNC))

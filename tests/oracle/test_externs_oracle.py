@@ -46,7 +46,7 @@ LOADED = [
     pytest.param("ext_exception", marks=pytest.mark.kernel("bpf_throw")),
     pytest.param("ext_kfunc", marks=pytest.mark.kernel("kfuncs in syscall programs")),
     pytest.param("ext_kfunc_flavors", marks=pytest.mark.kernel("kfuncs in syscall programs")),
-    pytest.param("ext_kfunc_weak", marks=pytest.mark.kernel("addresses of kfuncs")),
+    pytest.param("ext_kfunc_weak", marks=pytest.mark.kernel("syscall programs")),
     pytest.param("ext_ksym_typed", marks=pytest.mark.kernel("variables of the kernel")),
     pytest.param("ext_module", marks=pytest.mark.kernel("conntrack kfuncs")),
 ]

@@ -190,7 +190,6 @@ GATES = {
     "syscall programs": Gate((5, 14)),
     "variables of the kernel": Gate((5, 10), _variables),
     "kfuncs in syscall programs": Gate((6, 10)),
-    "addresses of kfuncs": Gate((6, 4)),
     "bpf_throw": Gate((6, 7)),
     "conntrack kfuncs": Gate((5, 18)),
     "bpf_loop": Gate((5, 17)),

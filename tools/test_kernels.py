@@ -48,8 +48,9 @@ def main(arguments: list[str]) -> int:
     def run(kernel: Kernel) -> machine.Outcome:
         out = _own_directory(runs, kernel.release)
         command = _command(tests, out)
-        console.print(f"Linux {kernel.release}: booting", highlight=False)
-        return machine.run(kernel, command, out, tools=tools, limit=options.limit)
+        with store.slot(options.jobs):
+            console.print(f"Linux {kernel.release}: booting", highlight=False)
+            return machine.run(kernel, command, out, tools=tools, limit=options.limit)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with ThreadPoolExecutor(options.jobs) as pool:

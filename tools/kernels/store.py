@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -62,6 +63,20 @@ class Store:
         with open(self.directory / "lock", "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    @contextlib.contextmanager
+    def slot(self, count: int) -> Iterator[None]:
+        """Wait until fewer than `count` guests run, whoever started them; count for the block."""
+        while True:
+            for number in range(count):
+                with open(self.directory / f"slot-{number}", "w") as file:
+                    try:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        continue
+                    yield
+                    return
+            time.sleep(1)
 
     def kernel(self, series: str, *, update: bool = False) -> Kernel:
         """Give a kernel of a series; fetch it where the cache has none.

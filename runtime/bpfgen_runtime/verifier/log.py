@@ -40,7 +40,8 @@ _NOISE = re.compile(
     r"|mark_precise: |regs=|last_idx \d|parent (?:didn't|already) |func#\d+ @|Live regs before"
     r"|propagating r|Validating .*\(\) func#|Func#\d+ .*is safe|(?:Func|func)#\d+ .*assumed valid"
     r"|caller:$|callee:$|returning from callee:|to caller at |propagating |\d+: safe$"
-    r"|frame \d+: propagating|cur state:|old state:|arg#\d+ reference type\(|loop_entry|update_loop"
+    r"|frame \d+: propagating|cur state:|old state:|arg#\d+ (?:reference type\(|type is not a st)"
+    r"|loop_entry|update_loop"
     r"|falling back to |BPF_STX |libbpf:|reg_type|subprog [0-9]+ |\s*\d+: [.0-9r]{10,11} \("
 )
 

@@ -39,7 +39,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         " for a power of two",
     ),
     (
-        r"write into map forbidden|R\d+ cannot write into|read only|rdonly",
+        r"write into map forbidden|R\d+ cannot write into",
         "What is constant (.rodata, const, a read-only map) cannot be written: use a variable that"
         " is not const",
     ),
@@ -123,7 +123,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "Return a value that programs of this type may return",
     ),
     (
-        r"bpf_spin_lock is missing unlock|inside bpf_spin_lock-ed region|spin_lock",
+        r"spin_(?:un)?lock",
         "Call bpf_spin_unlock() on every path before the program returns or calls another helper",
     ),
     (
@@ -139,7 +139,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "This kernel does not offer that kernel function to programs of this type",
     ),
     (
-        r"arg#\d+|Caller passes invalid args|Global func|global function",
+        r"[Aa]rg#\d+|Caller passes invalid args|Global func|global function",
         "Arguments of global functions are context, numbers, or pointers to types of known size",
     ),
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EINVAL, ENOENT, EPERM
+from errno import E2BIG, EINVAL, ENOENT, EPERM
 
 from .btf.kernel import kernel_btf, module_btf
 from .errors import NotSupportedError, SyscallError
@@ -96,13 +96,15 @@ class KernelTypes:
                     raise
                 try:
                     name = _module_name(fd)
-                    if name:
-                        self._modules.append((name, fd))
-                        continue
-                except BaseException:
+                except SyscallError as error:
                     fd.close()
+                    if error.errno == E2BIG:  # before v5.11: BTF has no name, modules no BTF
+                        break
                     raise
-                fd.close()
+                if name:
+                    self._modules.append((name, fd))
+                else:
+                    fd.close()
         return self._modules
 
     def close(self) -> None:

@@ -50,7 +50,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "Stay within the array on the stack, and initialise it ({{}} or memset) before it is read",
     ),
     (
-        r"R\d+ (?:min value is negative|unbounded|invalid zero-sized)",
+        r"min value is negative|R\d+ unbounded|invalid zero-sized",
         "Tell the verifier the range of the size: make it unsigned, and bound it on both ends"
         " (if (size == 0 || size > sizeof(buffer)) return)",
     ),

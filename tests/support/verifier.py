@@ -61,7 +61,9 @@ EXPECTED: dict[str, Refusal] = {
     "map_type": _refusal(r"cannot pass map_type 2 into func", "bpf_ringbuf_output() does", "#130"),
     "null": _refusal(r"R0 invalid mem access 'map_value_or_null'", "NULL", "(r0 +0)"),
     "packet": _refusal(r"invalid access to packet, off=12", "data_end", "(r1 +12)"),
-    "recursion": _refusal(r"call stack of \d+ frames|back-edge from insn", "recurse"),
+    "recursion": _refusal(
+        r"call stack of \d+ frames|back-edge from insn|recursive call from", "recurse"
+    ),
     "register": _refusal(r"R7 !read_ok", "R7 is read before", "= r7"),
     "return": _refusal(r"At program exit the register R0 has", "may return", "exit"),
     "scalar": _refusal(r"R1 invalid mem access '(inv|scalar)'", "R1 is a number", "(r1 +0)"),

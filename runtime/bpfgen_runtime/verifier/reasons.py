@@ -86,8 +86,8 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         " per-CPU array map",
     ),
     (
-        r"the call stack of \d+ frames|call stack of",
-        "Functions nest 8 deep at most and cannot recurse: inline some, or use a tail call",
+        r"call stack of \d+ frames|recursive call from",
+        "Functions nest 8 deep at most and may not recurse: inline some, or use a tail call",
     ),
     (
         r"(?:program of this type cannot use helper|unknown func) (bpf_\w+)#|helper call .*allowed",

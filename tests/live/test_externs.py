@@ -279,9 +279,10 @@ def _load_conntrack() -> bool:
         ("ext_no_setting", r"'CONFIG_NO_SUCH_SETTING' of \.kconfig is not set"),
         ("ext_no_linux", r"'LINUX_FROM_THE_FUTURE' of \.kconfig: neither"),
         ("ext_wrong_setting", r"'CONFIG_HZ' of \.kconfig is declared as a bool; value \d+ of /"),
-        (
+        pytest.param(
             "ext_wrong_variable",
             r"'bpf_prog_active' of \.ksyms is declared as const long \*; the kernel has int$",
+            marks=pytest.mark.kernel("types of the kernel's variables"),
         ),
     ],
 )

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import pytest
 from bpfgen_runtime import features
-from bpfgen_runtime.btf import BTF_KIND_FUNC
+from bpfgen_runtime.btf import BTF_KIND_FUNC, BTF_KIND_VAR
 from bpfgen_runtime.btf.kernel import kernel_btf
 from bpfgen_runtime.errors import SyscallError
 from bpfgen_runtime.insn import BPF_ALU64, BPF_EXIT, BPF_JMP, BPF_MOV, Insn, encode
@@ -138,9 +138,14 @@ def _kprobe() -> bool | None:
     return Path("/sys/bus/event_source/devices/kprobe").exists() or None
 
 
+def _variable_types() -> bool:
+    return bool(kernel_btf().find("bpf_prog_active", BTF_KIND_VAR))
+
+
 def _variables() -> bool | None:
     # Kernels without CONFIG_KALLSYMS_ALL know no variable by its name.
-    return b" bpf_prog_active\n" in Path("/proc/kallsyms").read_bytes() or None
+    has_names = b" bpf_prog_active\n" in Path("/proc/kallsyms").read_bytes()
+    return (has_names and _variable_types()) or None
 
 
 def _map_type(map_type: int, value_size: int = 0, max_entries: int = 1, flags: int = 0) -> Probe:
@@ -188,7 +193,8 @@ GATES = {
     "attach flags of each program of a cgroup": Gate((6, 0)),
     "cookies of raw tracepoints": Gate((6, 10)),
     "syscall programs": Gate((5, 14)),
-    "variables of the kernel": Gate((5, 10), _variables),
+    "types of the kernel's variables": Gate((5, 11), _variable_types),
+    "variables of the kernel": Gate((5, 11), _variables),
     "kfuncs in syscall programs": Gate((6, 10)),
     "bpf_throw": Gate((6, 7)),
     "conntrack kfuncs": Gate((5, 18)),

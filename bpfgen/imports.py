@@ -13,7 +13,7 @@ from collections.abc import Iterable, Set
 
 from bpfgen_runtime.sections import PROGRAM_MODULES
 
-__all__ = ["Imports", "isort_key", "link_class", "natural_key"]
+__all__ = ["Imports", "home", "isort_key", "link_class", "natural_key"]
 
 _VALUES = (
     "Address CharArray Constant DataSection Global Struct array be bool8 byte_array char_array "
@@ -58,8 +58,17 @@ _MODULES: dict[str, str] = {
     "ClassVar": "typing",
 }
 
-#: Needed by annotations only, hence imported under TYPE_CHECKING.
-_TYPING_ONLY = frozenset({"ClassVar", "MapSpec", "Members", "ProgramSpec"})
+#: Needed by annotations only, hence imported under TYPE_CHECKING: classes of maps are imported when
+#: a map is asked for, those of links by the program's.
+_TYPING_ONLY = frozenset(
+    {"ClassVar", "MapSpec", "Members", "ProgramSpec", "RingBuf"}
+    | {name for name in _MODULES if name.endswith(("Map", "Link"))}
+)
+
+
+def home(name: str) -> str:
+    """Name a class by its module in the runtime, `map.HashMap`."""
+    return f"{_MODULES[name].partition('.')[2]}.{name}"
 
 
 class Imports:

@@ -54,12 +54,12 @@ _BASES = (
     "Skeleton",
 )
 
-_LINE = 76  # base64 characters, as in MIME
+_LINE = 76  # characters of embedded data, as in MIME
 
 
 @dataclass(frozen=True)
 class MapMember:
-    """One map: `home` is where its class is; `key` and `value` are expressions, "None" if untyped."""
+    """One map: `home` names its class; `key` and `value` are expressions, "None" if untyped."""
 
     name: str
     c_name: str
@@ -129,7 +129,7 @@ class Module:
         names: the names by which base classes are imported.
         own: (open, live) class names of `Skeleton`, `Maps`, `Programs`, `Links`.
         image: the packed object: lines of base64 of zlib data.
-        plan: its load plan, likewise; empty if it has none.
+        plan: its load plan: lines of hexadecimal digits; empty if it has none.
     """
 
     file_name: str
@@ -278,8 +278,10 @@ class _Builder:
             sections=sections,
             has_settings=KCONFIG_SECTION in self.spec.maps,
             sha256=sha256,
-            image=_embedded(self.spec.image.pack()),
-            plan=_embedded(make_plan(self.spec) or b""),
+            image=_lines(
+                binascii.b2a_base64(deflate(self.spec.image.pack()), newline=False).decode()
+            ),
+            plan=_lines((make_plan(self.spec) or b"").hex()),
         )
 
     def _members(self, names: Iterable[str], reserved: frozenset[str]) -> dict[str, str]:
@@ -391,6 +393,5 @@ def _command(file_name: str, name: str | None, events: Mapping[str, str]) -> str
     return shlex.join(words)
 
 
-def _embedded(data: bytes) -> tuple[str, ...]:
-    text = binascii.b2a_base64(deflate(data), newline=False) if data else b""
-    return tuple(text[at : at + _LINE].decode("ascii") for at in range(0, len(text), _LINE))
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(text[at : at + _LINE] for at in range(0, len(text), _LINE))

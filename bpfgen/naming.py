@@ -46,7 +46,7 @@ STRUCT_ATTRIBUTES = _words(
 SECTION_ATTRIBUTES = _words("_buffer _memory _name _show _variables _views close")
 
 #: The same of the groups of maps, programs and links in `bpfgen_runtime.skeleton`.
-GROUP_ATTRIBUTES = _words("MEMBERS _c_name _clear _destroy _why_empty")
+GROUP_ATTRIBUTES = _words("MEMBERS _c_name _clear _destroy _loaded _why_empty")
 
 #: What enum and int keep for themselves in an IntEnum.
 ENUM_ATTRIBUTES = _words(

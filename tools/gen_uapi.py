@@ -1,6 +1,6 @@
 """Generate runtime/bpfgen_runtime/uapi from a kernel's BTF, or check what is committed.
 
-    python tools/gen_uapi.py            write const.py enums.py attr.py attr_more.py perf_attr.py
+    python tools/gen_uapi.py            write const.py start.py enums.py attr.py attr_more.py …
     python tools/gen_uapi.py --check    write nothing; exit 1 and say what differs
     ... --btf FILE                      take FILE for the BTF of the running kernel
 

@@ -11,8 +11,7 @@ from bpfgen_runtime.abi import require
 
 __bpfgen__ = require(__name__, abi=1, generator="0.1.0", remake="bpfgen skeleton tasktree.bpf.o")
 
-from bpfgen_runtime.link.iter import IterLink, IterProgram
-from bpfgen_runtime.map import HashMap
+from bpfgen_runtime.link.iter import IterProgram
 from bpfgen_runtime.skeleton import (
     EmbeddedObject,
     LinkGroup,
@@ -29,6 +28,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import ClassVar
 
+    from bpfgen_runtime.link.iter import IterLink
+    from bpfgen_runtime.map import HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
 
@@ -78,7 +79,7 @@ class TasktreeMaps(MapGroup):
     __slots__ = ("processes",)
 
     # attribute, C name, class, key type, value or event type
-    MEMBERS: ClassVar[Members] = (("processes", "processes", HashMap, i32, Process),)
+    MEMBERS: ClassVar[Members] = (("processes", "processes", "map.HashMap", i32, Process),)
     processes: HashMap[int, Process]
 
 

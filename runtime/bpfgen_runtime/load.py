@@ -6,9 +6,8 @@ from errno import ENOSPC, EPERM
 from mmap import MAP_SHARED, PAGESIZE, PROT_READ, PROT_WRITE, mmap
 
 from .errors import SyscallError, VerifierError
-from .sections import SLEEPABLE, XDP_FRAGS
 from .sys import bpf
-from .uapi import const as k
+from .uapi import start as k
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -234,10 +233,13 @@ def load_program(
     """
     program = linked.spec
     prog_flags = program.prog_flags
-    if program.sec_flags & SLEEPABLE:
-        prog_flags |= k.BPF_F_SLEEPABLE
-    if program.sec_flags & XDP_FRAGS and program.prog_type == k.BPF_PROG_TYPE_XDP:
-        prog_flags |= k.BPF_F_XDP_HAS_FRAGS
+    if program.sec_flags:
+        from .sections import SLEEPABLE, XDP_FRAGS
+
+        if program.sec_flags & SLEEPABLE:
+            prog_flags |= k.BPF_F_SLEEPABLE
+        if program.sec_flags & XDP_FRAGS and program.prog_type == k.BPF_PROG_TYPE_XDP:
+            prog_flags |= k.BPF_F_XDP_HAS_FRAGS
     license = spec.license.encode("utf-8", "surrogateescape")
     what = f"load program {program.name!r} of object {spec.name!r}"
 

@@ -7,12 +7,10 @@ from sys import byteorder
 
 from .errors import ClosedError, ElfError, NotSupportedError, SyscallError
 from .load import create_map, fill_data, load_btf, load_program, settled
-from .map import open_map
 from .plan import planned_links
 from .program import Program
-from .sections import ATTACH_BTF
 from .sys import bpf
-from .uapi.const import BPF_MAP_TYPE_ARENA
+from .uapi.start import BPF_MAP_TYPE_ARENA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,17 +38,18 @@ class Object:
 
     Attributes:
         name: libbpf's object name.
-        maps: by name, data sections included; without those that `autocreate` left out.
         programs: by name, without those that `autoload` left out.
         data: the bytes of global data sections, by section name, shared with the kernel; sections
             without a visible variable are not among them. Read-only where they hold constants.
     """
 
-    __slots__ = ("_btf", "_closed", "data", "maps", "name", "programs")
+    __slots__ = ("_btf", "_closed", "_maps", "_pending", "data", "name", "programs")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.maps: dict[str, Map] = {}
+        self._maps: dict[str, Map] = {}
+        #: Maps that nobody has asked for yet: descriptor and definition.
+        self._pending: dict[str, tuple[Fd, MapSpec]] = {}
         self.programs: dict[str, Program] = {}
         self.data: dict[str, mmap] = {}
         self._btf: Fd | None = None
@@ -87,7 +86,7 @@ class Object:
             spec = resized(spec)
         if not (
             spec.externs
-            or any(program.sec_flags & ATTACH_BTF for program in spec.programs.values())
+            or _has_btf_targets(spec)
             or any(_is_special(map_spec) for map_spec in spec.maps.values())
         ):
             return cls._load_unlimited(spec, log_level, btf_custom_path, None, None)
@@ -132,6 +131,9 @@ class Object:
             programs = wanted_programs(spec)
             special = MapLoad(spec, kernel)
         linked = planned_links(spec, programs)
+        # Maps that are what they were when the skeleton was generated are of the class given there,
+        # so that what remains of making them cannot fail, and can wait.
+        may_wait = linked is not None and special is None
         if linked is None:
             linked = _link(spec, programs, btf_custom_path)
         targets = [_NO_TARGET] * len(linked)
@@ -144,7 +146,7 @@ class Object:
         loaded = cls(spec.name)
         try:
             loaded._btf = load_btf(spec)
-            fds = loaded._make_maps(spec, special)
+            fds = loaded._make_maps(spec, special, may_wait)
             names = list(spec.maps)
             for each, target in zip(linked, targets, strict=True):
                 program = each.spec
@@ -164,7 +166,7 @@ class Object:
                     raise
                 live.log = log
                 loaded.programs[program.name] = live
-                loaded._bind_constants(spec, each, live)
+                _bind_constants(spec, each, live, fds)
             if special is not None:
                 special.finish(loaded)
         except BaseException:
@@ -176,7 +178,9 @@ class Object:
             raise
         return loaded
 
-    def _make_maps(self, spec: ObjectSpec, special: MapLoad | None) -> dict[str, int]:
+    def _make_maps(
+        self, spec: ObjectSpec, special: MapLoad | None, may_wait: bool
+    ) -> dict[str, int]:
         fds = {}
         # What others hold comes first.
         for name, map_spec in sorted(spec.maps.items(), key=_has_values):
@@ -187,30 +191,31 @@ class Object:
                 fds[name] = special.make(definition, self._btf, self).fileno()
                 continue
             fd = create_map(definition, self._btf)
-            try:
-                self.maps[name] = open_map(fd, definition)
-            except BaseException:
-                fd.close()
-                raise
+            self._pending[name] = fd, definition._clone()
+            if not may_wait:
+                self._open_pending()
             fds[name] = fd.fileno()
             if map_spec.is_data:
                 data = fill_data(map_spec, fd)
                 if data is not None:
                     self.data[name] = data
         if special is not None:
-            self.maps = {name: self.maps[name] for name in spec.maps if name in fds}
+            self._maps = {name: self._maps[name] for name in spec.maps if name in fds}
         return fds
 
-    def _bind_constants(self, spec: ObjectSpec, linked: LinkedProgram, program: Program) -> None:
-        """Let a program hold the constants that it does not use, too, for those who dump it."""
-        used = {use[1] for use in linked.map_uses}
-        for name, live in self.maps.items():
-            if name not in used and spec.maps[name].is_rodata:
-                try:
-                    bpf.prog_bind_map(prog_fd=program.fileno(), map_fd=live.fileno())
-                except SyscallError as error:
-                    if error.errno != EINVAL:  # the kernel is older than v5.10, and no worse for it
-                        raise
+    def _open_pending(self) -> None:
+        from .map import open_map
+
+        while self._pending:
+            name = next(iter(self._pending))
+            self._maps[name] = open_map(*self._pending.pop(name))
+
+    @property
+    def maps(self) -> dict[str, Map]:
+        """By name, data sections included; without those that `autocreate` left out."""
+        if self._pending:
+            self._open_pending()
+        return self._maps
 
     @property
     def btf_fd(self) -> int:
@@ -238,8 +243,10 @@ class Object:
             for data in self.data.values():
                 _unmap(data)
             self.data.clear()
-            for live in self.maps.values():
+            for live in self._maps.values():
                 live.close()
+            for fd, _ in self._pending.values():
+                fd.close()
             if self._btf is not None:
                 self._btf.close()
 
@@ -258,9 +265,20 @@ class Object:
 
     def __repr__(self) -> str:
         state = (
-            "closed" if self._closed else f"{len(self.maps)} maps, {len(self.programs)} programs"
+            "closed"
+            if self._closed
+            else f"{len(self._maps) + len(self._pending)} maps, {len(self.programs)} programs"
         )
         return f"<{type(self).__name__} {self.name!r}: {state}>"
+
+
+def _has_btf_targets(spec: ObjectSpec) -> bool:
+    flags = [program.sec_flags for program in spec.programs.values()]
+    if not any(flags):
+        return False
+    from .sections import ATTACH_BTF
+
+    return any(each & ATTACH_BTF for each in flags)
 
 
 def _link(
@@ -278,6 +296,20 @@ def _link(
             spec, relocator.functions_of(programs), btf_custom_path or spec.btf_custom_path
         )
     return [relocator.link(program) for program in programs]
+
+
+def _bind_constants(
+    spec: ObjectSpec, linked: LinkedProgram, program: Program, fds: dict[str, int]
+) -> None:
+    """Let a program hold the constants that it does not use, too, for those who dump it."""
+    used = {use[1] for use in linked.map_uses}
+    for name, fd in fds.items():
+        if name not in used and spec.maps[name].is_rodata:
+            try:
+                bpf.prog_bind_map(prog_fd=program.fileno(), map_fd=fd)
+            except SyscallError as error:
+                if error.errno != EINVAL:  # the kernel is older than v5.10, and no worse for it
+                    raise
 
 
 def _unmap(data: mmap) -> None:

@@ -246,9 +246,18 @@ def planned_links(spec: ObjectSpec, programs: Iterable[ProgramSpec]) -> list[Lin
 
 
 def _layout(maps: dict[str, MapSpec]) -> list[Any]:
-    """Say of maps what linking goes by."""
+    """Say of maps what linking goes by, and the choice of their classes."""
     return [
-        (name, each.section_index, each.section_offset, each.is_data, each.arena_data is None)
+        (
+            name,
+            each.section_index,
+            each.section_offset,
+            each.is_data,
+            each.arena_data is None,
+            each.map_type,
+            each.key_size,
+            each.value_size,
+        )
         for name, each in maps.items()
     ]
 

@@ -6,7 +6,7 @@ import os
 
 from .errors import BpfError, ClosedError, SyscallError
 from .sys import bpf
-from .uapi import const as k
+from .uapi import start as k
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

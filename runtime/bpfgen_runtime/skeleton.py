@@ -49,7 +49,8 @@ class EmbeddedObject:
         generator: the version of bpfgen that wrote the module.
         sha256: of the ELF file that the module was made from, hexadecimal.
         image: base64 of zlib data of the packed `ElfImage`.
-        plan: likewise the load plan (see `plan`), "" if the object has none.
+        plan: the load plan (see `plan`) in hexadecimal, "" if the object has none: longer than the
+            image, but to read it no module needs to be imported.
     """
 
     __slots__ = ("generator", "image", "name", "plan", "sha256")
@@ -73,26 +74,30 @@ class EmbeddedObject:
             return self._read()
         from .plan import read_plan
 
-        return read_plan(self._unpack(self.plan), self._read)
+        try:
+            return read_plan(bytes.fromhex(self.plan), self._read)
+        except (EOFError, TypeError, ValueError) as reason:
+            raise self._damaged(reason) from reason
 
     def _read(self) -> ObjectSpec:
-        from .elf.image import ElfImage
-        from .loader import load_spec
-
-        return load_spec(ElfImage.unpack(self._unpack(self.image)))
-
-    def _unpack(self, text: str) -> bytes:
         from binascii import Error, a2b_base64
         from zlib import decompress, error
 
-        try:
-            return decompress(a2b_base64(text))
-        except (Error, error) as reason:
-            from .errors import ElfError
+        from .elf.image import ElfImage
+        from .loader import load_spec
 
-            raise ElfError(
-                f"the object inside skeleton {self.name!r} is damaged ({reason}): generate it again"
-            ) from reason
+        try:
+            packed = decompress(a2b_base64(self.image))
+        except (Error, error) as reason:
+            raise self._damaged(reason) from reason
+        return load_spec(ElfImage.unpack(packed))
+
+    def _damaged(self, reason: Exception) -> BpfError:
+        from .errors import ElfError
+
+        return ElfError(
+            f"the object inside skeleton {self.name!r} is damaged ({reason}): generate it again"
+        )
 
     def __repr__(self) -> str:
         return f"<EmbeddedObject {self.name!r}, sha256 {self.sha256[:12]}…>"
@@ -453,7 +458,7 @@ class Skeleton(_State):
                 link: Link | None = None
                 if c_name in programs:
                     link = attach(programs[c_name])
-                elif any(name == member[0] for member in self.MAPS.MEMBERS):  # of struct_ops
+                elif any(c_name == member[1] for member in self.MAPS.MEMBERS):  # of struct_ops
                     registered: Any = self.object.maps.get(c_name)
                     link = None if registered is None else registered.attach()
                 if link is not None:

@@ -104,8 +104,9 @@ class MapSpec(_Spec):
         contents: initial bytes of a global data section, None for other maps. Change in place, or
             replace by a buffer of `value_size` bytes.
         autocreate: False leaves the map out at load; a program that uses it is then refused.
-        binding: what the live map becomes: `(class, key type, value or event type)`. None: a class
-            by `map_type`, keys and values as bytes.
+        binding: what the live map becomes: `(class, key type, value or event type)`; the class may
+            be named, `"ringbuf.RingBuf"`, and is then imported when someone asks for the map. None:
+            a class by `map_type`, keys and values as bytes.
         unsupported: what this version cannot load about the map, "" if nothing.
     """
 
@@ -161,7 +162,7 @@ class MapSpec(_Spec):
         value_type_id: int = 0,
         contents: bytearray | None = None,
         autocreate: bool = True,
-        binding: tuple[type[Any], Any, Any] | None = None,
+        binding: tuple[type[Any] | str, Any, Any] | None = None,
         unsupported: str = "",
     ) -> None:
         self.name = name

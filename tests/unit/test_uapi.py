@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pytest
 from bpfgen_runtime import btf
-from bpfgen_runtime.uapi import attr, attr_more, const, enums, perf_attr
+from bpfgen_runtime.uapi import attr, attr_more, const, enums, perf_attr, start
 
 from tests.support.requirements import tool
 
@@ -262,10 +262,17 @@ def test_constants_are_the_kernels(kernel: btf.Btf) -> None:
 
 
 def test_constants_are_plain_ints() -> None:
-    """const.py has ints and nothing else: it is on the start-up path."""
+    """const.py has ints and nothing else."""
     public = {name: value for name, value in vars(const).items() if not name.startswith("__")}
     assert {type(value) for value in public.values()} == {int}
     assert len(public) > 550
+
+
+def test_constants_of_the_start() -> None:
+    """start.py has a small part of const.py, with the same values."""
+    public = {name: value for name, value in vars(start).items() if not name.startswith("__")}
+    assert public == {name: getattr(const, name) for name in public}
+    assert 20 < len(public) < 60
 
 
 @pytest.mark.parametrize(

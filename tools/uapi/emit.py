@@ -33,6 +33,14 @@ def const_module(header: str, enums: list[tuple[str, str, Enumerators, Enumerato
     return "\n".join(out) + "\n"
 
 
+def start_module(header: str, const: str) -> str:
+    """Write start.py: the part of const.py, whose text is given, that every start needs."""
+    lines = dict(line.split(" = ") for line in const.splitlines() if " = " in line)
+    out = [f'"""The constants of `const` that every start needs.\n\n{header}"""\n']
+    out += [f"{name} = {lines[name]}" for name in tables.START_UP_CONSTANTS]
+    return "\n".join(out) + "\n"
+
+
 def _assignments(values: Iterable[tuple[str, int]], seen: dict[str, int]) -> list[str]:
     lines = []
     for name, value in values:

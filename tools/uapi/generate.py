@@ -40,8 +40,10 @@ def modules(kernel: Kernel, header: str) -> dict[str, str]:
         more.add(class_name, composite, f"{'union' if composite.is_union else 'struct'} {name}")
     for class_name, name in tables.PERF:
         perf.add(class_name, _present(kernel.composite(name), name), f"struct {name}")
+    const = emit.const_module(header, listed)
     return {
-        "const.py": emit.const_module(header, listed),
+        "const.py": const,
+        "start.py": emit.start_module(header, const),
         "enums.py": emit.enums_module(header, complete),
         "attr.py": start_up.module(
             "The structs of `union bpf_attr` that start-up needs; the others on demand.\n\n"

@@ -122,15 +122,25 @@ ATTRS: tuple[tuple[str, str, str], ...] = (
     ("ProgStreamReadAttr", "prog_stream_read", "BPF_PROG_STREAM_READ_BY_FD"),
 )
 
-#: The commands that open → load → attach issues: their structs are in attr.py, which every start
-#: pays for; the other commands' are in attr_more.py, which attr.py loads when one of them is asked
-#: for.
-START_UP = frozenset(
-    {
-        "MapCreateAttr", "MapElemAttr", "ProgLoadAttr", "BtfLoadAttr", "ObjAttr", "LinkCreateAttr",
-        "RawTracepointAttr",
-    }
-)  # fmt: skip
+#: The commands that every load issues: their structs are in attr.py, which every start pays for;
+#: the other commands' are in attr_more.py, which attr.py loads when one of them is asked for.
+START_UP = frozenset({"BtfLoadAttr", "MapCreateAttr", "MapElemAttr", "ProgLoadAttr"})
+
+#: Constants that the modules of every start use: they are in start.py, too, because it takes longer
+#: to read all of const.py than to load a program.
+START_UP_CONSTANTS = """
+    BPF_BTF_LOAD BPF_F_MMAPABLE BPF_F_SLEEPABLE BPF_F_XDP_HAS_FRAGS BPF_LINK_CREATE
+    BPF_LINK_TYPE_PERF_EVENT BPF_MAP_CREATE BPF_MAP_DELETE_ELEM BPF_MAP_FREEZE
+    BPF_MAP_GET_NEXT_KEY BPF_MAP_LOOKUP_AND_DELETE_ELEM BPF_MAP_LOOKUP_ELEM BPF_MAP_TYPE_ARENA
+    BPF_MAP_TYPE_ARRAY_OF_MAPS BPF_MAP_TYPE_CGROUP_ARRAY BPF_MAP_TYPE_CPUMAP BPF_MAP_TYPE_DEVMAP
+    BPF_MAP_TYPE_DEVMAP_HASH BPF_MAP_TYPE_HASH_OF_MAPS BPF_MAP_TYPE_PERF_EVENT_ARRAY
+    BPF_MAP_TYPE_QUEUE BPF_MAP_TYPE_RINGBUF BPF_MAP_TYPE_SOCKHASH BPF_MAP_TYPE_SOCKMAP
+    BPF_MAP_TYPE_STACK BPF_MAP_TYPE_STACK_TRACE BPF_MAP_TYPE_USER_RINGBUF BPF_MAP_TYPE_XSKMAP
+    BPF_MAP_UPDATE_ELEM BPF_OBJ_GET BPF_OBJ_PIN BPF_PERF_EVENT BPF_PROG_LOAD
+    BPF_PROG_TYPE_RAW_TRACEPOINT BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE BPF_PROG_TYPE_SYSCALL
+    BPF_PROG_TYPE_TRACING BPF_PROG_TYPE_XDP BPF_RAW_TRACEPOINT_OPEN PERF_FLAG_FD_CLOEXEC
+    PERF_TYPE_TRACEPOINT
+""".split()  # noqa: SIM905
 
 #: Structs of their own: (class, kernel struct).
 INFOS: tuple[tuple[str, str], ...] = (

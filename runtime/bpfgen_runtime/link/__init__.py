@@ -6,7 +6,6 @@ families are imported when they are first used.
 
 from __future__ import annotations
 
-from .. import sections
 from ..errors import NotSupportedError
 from .base import Link as Link
 
@@ -28,6 +27,12 @@ def attach(program: Program) -> Link | None:
         NotSupportedError: the section attaches by itself in libbpf, but not yet in this version.
         SyscallError: the kernel refused; see the family's attach method.
     """
+    own = getattr(program, "_autoattach", None)
+    if own is not None:  # the class of a family that the section named
+        link: Link | None = own()
+        return link
+    from .. import sections
+
     definition = sections.find(program.section)[0]
     family = None if definition is None else definition.attach
     if family is None:

@@ -6,10 +6,9 @@ import errno
 import os
 
 from ..errors import BpfError, NotSupportedError, SyscallError
-from ..host.mounts import tracepoint_id
 from ..program import Program
 from ..sys import bpf, perf
-from ..uapi import const as k
+from ..uapi import start as k
 from .base import Link
 
 TYPE_CHECKING = False
@@ -109,13 +108,16 @@ class TracepointProgram(Program):
         """
         return attach(self, category, name)
 
+    def _autoattach(self) -> TracepointLink | None:
+        return autoattach(self)
+
 
 def attach(program: Program, category: str, name: str) -> TracepointLink:
     """Attach any program to a tracepoint, as `TracepointProgram.attach_tracepoint`."""
     number = program.fileno()
     what = f"attach program {program.name!r} to tracepoint {category}/{name}"
     # Opened without `disabled`, so there is nothing to enable.
-    event = perf.open_tracepoint(tracepoint_id(category, name, what=what), what=what)
+    event = perf.open_tracepoint(_number(category, name, what), what=what)
     try:
         fd = _link(number, event, what)
     except BaseException:
@@ -124,6 +126,17 @@ def attach(program: Program, category: str, name: str) -> TracepointLink:
     if fd is None:
         return TracepointLink(event, program, is_link=False)
     return TracepointLink(fd, program, event)
+
+
+def _number(category: str, name: str, what: str) -> int:
+    # Nearly always it is there; if not, `host.mounts` looks elsewhere and says what is wrong.
+    try:
+        with open(f"/sys/kernel/tracing/events/{category}/{name}/id", "rb", 0) as file:
+            return int(file.read(32))
+    except OSError:
+        from ..host.mounts import tracepoint_id
+
+        return tracepoint_id(category, name, what=what)
 
 
 def autoattach(program: Program) -> TracepointLink | None:

@@ -240,6 +240,8 @@ def open_map(fd: Fd, spec: MapSpec) -> Map:
         BpfError: the spec was changed into something that is not of the class it is bound to.
     """
     cls, key, value = spec.binding or (_class_of(spec), None, None)
+    if isinstance(cls, str):
+        cls = _import(cls)
     if cls is Map and spec.map_type in (k.BPF_MAP_TYPE_STRUCT_OPS, k.BPF_MAP_TYPE_ARENA):
         cls = _class_of(spec)
     try:
@@ -258,6 +260,13 @@ def open_map(fd: Fd, spec: MapSpec) -> Map:
         fd.close()
         raise
     return live
+
+
+def _import(path: str) -> type[Map]:
+    """Return a class by its name in this package, `module.Name`."""
+    module, _, name = path.rpartition(".")
+    cls: type[Map] = getattr(__import__(module, globals(), None, [name], 2), name)
+    return cls
 
 
 def _class_of(spec: MapSpec) -> Callable[..., Map]:

@@ -20,7 +20,7 @@ from ctypes import (
     sizeof,
 )
 
-from ..uapi import const
+from ..uapi import start as k
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ NR_BPF = number(0)
 syscall = function(c_long, c_void_p, c_ulong)
 
 
-def bpf_call(command: int, attr: Structure, what: str) -> int:
+def bpf_call(command: int, attr: Structure | Array[Any], what: str) -> int:
     """Issue a bpf(2) command and return its result, which is never negative.
 
     The size passed is that of the command's own struct, whatever the kernel's age: since v3.18 the
@@ -144,10 +144,10 @@ def failure(errno: int, command: int, what: str, *, note: str = "") -> BpfError:
 
 
 _KEY_COMMANDS = {
-    const.BPF_MAP_LOOKUP_ELEM: "BPF_MAP_LOOKUP_ELEM",
-    const.BPF_MAP_UPDATE_ELEM: "BPF_MAP_UPDATE_ELEM",
-    const.BPF_MAP_DELETE_ELEM: "BPF_MAP_DELETE_ELEM",
-    const.BPF_MAP_LOOKUP_AND_DELETE_ELEM: "BPF_MAP_LOOKUP_AND_DELETE_ELEM",
+    k.BPF_MAP_LOOKUP_ELEM: "BPF_MAP_LOOKUP_ELEM",
+    k.BPF_MAP_UPDATE_ELEM: "BPF_MAP_UPDATE_ELEM",
+    k.BPF_MAP_DELETE_ELEM: "BPF_MAP_DELETE_ELEM",
+    k.BPF_MAP_LOOKUP_AND_DELETE_ELEM: "BPF_MAP_LOOKUP_AND_DELETE_ELEM",
 }
 
 

@@ -12,7 +12,7 @@ from ctypes import c_int, c_ulong, c_void_p, get_errno
 from struct import Struct
 
 from ..errors import BpfError, NotSupportedError, SyscallError
-from ..uapi.const import PERF_FLAG_FD_CLOEXEC, PERF_TYPE_TRACEPOINT
+from ..uapi.start import PERF_FLAG_FD_CLOEXEC, PERF_TYPE_TRACEPOINT
 from .call import address, function, number
 from .fd import Fd
 

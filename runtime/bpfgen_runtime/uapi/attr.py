@@ -6,27 +6,11 @@ sha256 309e2b4c8d95a3d2460836bc4e776ed15b0a28ab8f1c21d8f1d8e910122ab9b9.
 
 from __future__ import annotations
 
-from ctypes import Structure, Union, c_char, c_int32, c_uint8, c_uint32, c_uint64
+from ctypes import Structure, c_char, c_int32, c_uint8, c_uint32, c_uint64
 
 TYPE_CHECKING = False
 
-__all__ = [
-    "BtfLoadAttr",
-    "LinkCreateAttr",
-    "LinkCreateAttrCgroup",
-    "LinkCreateAttrKprobeMulti",
-    "LinkCreateAttrNetfilter",
-    "LinkCreateAttrNetkit",
-    "LinkCreateAttrPerfEvent",
-    "LinkCreateAttrTcx",
-    "LinkCreateAttrTracing",
-    "LinkCreateAttrUprobeMulti",
-    "MapCreateAttr",
-    "MapElemAttr",
-    "ObjAttr",
-    "ProgLoadAttr",
-    "RawTracepointAttr",
-]
+__all__ = ["BtfLoadAttr", "MapCreateAttr", "MapElemAttr", "ProgLoadAttr"]
 
 
 class MapCreateAttr(Structure):
@@ -166,40 +150,6 @@ class ProgLoadAttr(Structure):
         keyring_id: int
 
 
-class ObjAttr(Structure):
-    """BPF_OBJ_PIN, BPF_OBJ_GET"""
-
-    _fields_ = (
-        ("pathname", c_uint64),
-        ("bpf_fd", c_uint32),
-        ("file_flags", c_uint32),
-        ("path_fd", c_int32),
-        ("_pad20", c_uint8 * 4),
-    )
-
-    if TYPE_CHECKING:
-        pathname: int
-        bpf_fd: int
-        file_flags: int
-        path_fd: int
-
-
-class RawTracepointAttr(Structure):
-    """BPF_RAW_TRACEPOINT_OPEN"""
-
-    _fields_ = (
-        ("name", c_uint64),
-        ("prog_fd", c_uint32),
-        ("_pad12", c_uint8 * 4),
-        ("cookie", c_uint64),
-    )
-
-    if TYPE_CHECKING:
-        name: int
-        prog_fd: int
-        cookie: int
-
-
 class BtfLoadAttr(Structure):
     """BPF_BTF_LOAD"""
 
@@ -225,219 +175,9 @@ class BtfLoadAttr(Structure):
         btf_token_fd: int
 
 
-class _LinkCreateAttrAt16At0(Structure):
-    """BPF_LINK_CREATE, unnamed part, unnamed part"""
-
-    _fields_ = (
-        ("iter_info", c_uint64),
-        ("iter_info_len", c_uint32),
-        ("_pad12", c_uint8 * 4),
-    )
-
-    if TYPE_CHECKING:
-        iter_info: int
-        iter_info_len: int
-
-
-class LinkCreateAttrPerfEvent(Structure):
-    """BPF_LINK_CREATE: perf_event"""
-
-    _fields_ = (("bpf_cookie", c_uint64),)
-
-    if TYPE_CHECKING:
-        bpf_cookie: int
-
-
-class LinkCreateAttrKprobeMulti(Structure):
-    """BPF_LINK_CREATE: kprobe_multi"""
-
-    _fields_ = (
-        ("flags", c_uint32),
-        ("cnt", c_uint32),
-        ("syms", c_uint64),
-        ("addrs", c_uint64),
-        ("cookies", c_uint64),
-    )
-
-    if TYPE_CHECKING:
-        flags: int
-        cnt: int
-        syms: int
-        addrs: int
-        cookies: int
-
-
-class LinkCreateAttrTracing(Structure):
-    """BPF_LINK_CREATE: tracing"""
-
-    _fields_ = (
-        ("target_btf_id", c_uint32),
-        ("_pad4", c_uint8 * 4),
-        ("cookie", c_uint64),
-    )
-
-    if TYPE_CHECKING:
-        target_btf_id: int
-        cookie: int
-
-
-class LinkCreateAttrNetfilter(Structure):
-    """BPF_LINK_CREATE: netfilter"""
-
-    _fields_ = (
-        ("pf", c_uint32),
-        ("hooknum", c_uint32),
-        ("priority", c_int32),
-        ("flags", c_uint32),
-    )
-
-    if TYPE_CHECKING:
-        pf: int
-        hooknum: int
-        priority: int
-        flags: int
-
-
-class LinkCreateAttrTcx(Structure):
-    """BPF_LINK_CREATE: tcx"""
-
-    _fields_ = (
-        ("relative_fd", c_uint32),
-        ("_pad4", c_uint8 * 4),
-        ("expected_revision", c_uint64),
-    )
-
-    if TYPE_CHECKING:
-        relative_fd: int
-        relative_id: int
-        expected_revision: int
-
-
-class LinkCreateAttrUprobeMulti(Structure):
-    """BPF_LINK_CREATE: uprobe_multi"""
-
-    _fields_ = (
-        ("path", c_uint64),
-        ("offsets", c_uint64),
-        ("ref_ctr_offsets", c_uint64),
-        ("cookies", c_uint64),
-        ("cnt", c_uint32),
-        ("flags", c_uint32),
-        ("pid", c_uint32),
-        ("_pad44", c_uint8 * 4),
-    )
-
-    if TYPE_CHECKING:
-        path: int
-        offsets: int
-        ref_ctr_offsets: int
-        cookies: int
-        cnt: int
-        flags: int
-        pid: int
-
-
-class LinkCreateAttrNetkit(Structure):
-    """BPF_LINK_CREATE: netkit"""
-
-    _fields_ = (
-        ("relative_fd", c_uint32),
-        ("_pad4", c_uint8 * 4),
-        ("expected_revision", c_uint64),
-    )
-
-    if TYPE_CHECKING:
-        relative_fd: int
-        relative_id: int
-        expected_revision: int
-
-
-class LinkCreateAttrCgroup(Structure):
-    """BPF_LINK_CREATE: cgroup"""
-
-    _fields_ = (
-        ("relative_fd", c_uint32),
-        ("_pad4", c_uint8 * 4),
-        ("expected_revision", c_uint64),
-    )
-
-    if TYPE_CHECKING:
-        relative_fd: int
-        relative_id: int
-        expected_revision: int
-
-
-class _LinkCreateAttrAt16(Union):
-    """BPF_LINK_CREATE, unnamed part"""
-
-    _anonymous_ = ("_at0",)
-    _fields_ = (
-        ("target_btf_id", c_uint32),
-        ("_at0", _LinkCreateAttrAt16At0),
-        ("perf_event", LinkCreateAttrPerfEvent),
-        ("kprobe_multi", LinkCreateAttrKprobeMulti),
-        ("tracing", LinkCreateAttrTracing),
-        ("netfilter", LinkCreateAttrNetfilter),
-        ("tcx", LinkCreateAttrTcx),
-        ("uprobe_multi", LinkCreateAttrUprobeMulti),
-        ("netkit", LinkCreateAttrNetkit),
-        ("cgroup", LinkCreateAttrCgroup),
-    )
-
-    if TYPE_CHECKING:
-        target_btf_id: int
-        iter_info: int
-        iter_info_len: int
-        perf_event: LinkCreateAttrPerfEvent
-        kprobe_multi: LinkCreateAttrKprobeMulti
-        tracing: LinkCreateAttrTracing
-        netfilter: LinkCreateAttrNetfilter
-        tcx: LinkCreateAttrTcx
-        uprobe_multi: LinkCreateAttrUprobeMulti
-        netkit: LinkCreateAttrNetkit
-        cgroup: LinkCreateAttrCgroup
-
-
-class LinkCreateAttr(Structure):
-    """BPF_LINK_CREATE"""
-
-    _anonymous_ = ("_at16",)
-    _fields_ = (
-        ("prog_fd", c_uint32),
-        ("target_fd", c_uint32),
-        ("attach_type", c_uint32),
-        ("flags", c_uint32),
-        ("_at16", _LinkCreateAttrAt16),
-    )
-
-    if TYPE_CHECKING:
-        prog_fd: int
-        map_fd: int
-        target_fd: int
-        target_ifindex: int
-        attach_type: int
-        flags: int
-        target_btf_id: int
-        iter_info: int
-        iter_info_len: int
-        perf_event: LinkCreateAttrPerfEvent
-        kprobe_multi: LinkCreateAttrKprobeMulti
-        tracing: LinkCreateAttrTracing
-        netfilter: LinkCreateAttrNetfilter
-        tcx: LinkCreateAttrTcx
-        uprobe_multi: LinkCreateAttrUprobeMulti
-        netkit: LinkCreateAttrNetkit
-        cgroup: LinkCreateAttrCgroup
-
-
 # Names for the same bytes.
 MapElemAttr.next_key = MapElemAttr.value
 ProgLoadAttr.attach_btf_obj_fd = ProgLoadAttr.attach_prog_fd
-LinkCreateAttr.map_fd = LinkCreateAttr.prog_fd
-LinkCreateAttr.target_ifindex = LinkCreateAttr.target_fd
-LinkCreateAttrTcx.relative_id = LinkCreateAttrTcx.relative_fd
-LinkCreateAttrNetkit.relative_id = LinkCreateAttrNetkit.relative_fd
-LinkCreateAttrCgroup.relative_id = LinkCreateAttrCgroup.relative_fd
 
 
 if TYPE_CHECKING:
@@ -450,6 +190,15 @@ if TYPE_CHECKING:
     from .attr_more import IterLinkInfoCgroup as IterLinkInfoCgroup
     from .attr_more import IterLinkInfoMap as IterLinkInfoMap
     from .attr_more import IterLinkInfoTask as IterLinkInfoTask
+    from .attr_more import LinkCreateAttr as LinkCreateAttr
+    from .attr_more import LinkCreateAttrCgroup as LinkCreateAttrCgroup
+    from .attr_more import LinkCreateAttrKprobeMulti as LinkCreateAttrKprobeMulti
+    from .attr_more import LinkCreateAttrNetfilter as LinkCreateAttrNetfilter
+    from .attr_more import LinkCreateAttrNetkit as LinkCreateAttrNetkit
+    from .attr_more import LinkCreateAttrPerfEvent as LinkCreateAttrPerfEvent
+    from .attr_more import LinkCreateAttrTcx as LinkCreateAttrTcx
+    from .attr_more import LinkCreateAttrTracing as LinkCreateAttrTracing
+    from .attr_more import LinkCreateAttrUprobeMulti as LinkCreateAttrUprobeMulti
     from .attr_more import LinkDetachAttr as LinkDetachAttr
     from .attr_more import LinkInfo as LinkInfo
     from .attr_more import LinkInfoCgroup as LinkInfoCgroup
@@ -476,12 +225,14 @@ if TYPE_CHECKING:
     from .attr_more import LinkUpdateAttr as LinkUpdateAttr
     from .attr_more import MapBatchAttr as MapBatchAttr
     from .attr_more import MapInfo as MapInfo
+    from .attr_more import ObjAttr as ObjAttr
     from .attr_more import ProgAttachAttr as ProgAttachAttr
     from .attr_more import ProgBindMapAttr as ProgBindMapAttr
     from .attr_more import ProgInfo as ProgInfo
     from .attr_more import ProgQueryAttr as ProgQueryAttr
     from .attr_more import ProgStreamReadAttr as ProgStreamReadAttr
     from .attr_more import ProgTestRunAttr as ProgTestRunAttr
+    from .attr_more import RawTracepointAttr as RawTracepointAttr
     from .attr_more import TaskFdQueryAttr as TaskFdQueryAttr
     from .attr_more import TokenCreateAttr as TokenCreateAttr
     from .attr_more import TokenInfo as TokenInfo

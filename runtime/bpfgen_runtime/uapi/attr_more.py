@@ -20,6 +20,15 @@ __all__ = [
     "IterLinkInfoCgroup",
     "IterLinkInfoMap",
     "IterLinkInfoTask",
+    "LinkCreateAttr",
+    "LinkCreateAttrCgroup",
+    "LinkCreateAttrKprobeMulti",
+    "LinkCreateAttrNetfilter",
+    "LinkCreateAttrNetkit",
+    "LinkCreateAttrPerfEvent",
+    "LinkCreateAttrTcx",
+    "LinkCreateAttrTracing",
+    "LinkCreateAttrUprobeMulti",
     "LinkDetachAttr",
     "LinkInfo",
     "LinkInfoCgroup",
@@ -46,12 +55,14 @@ __all__ = [
     "LinkUpdateAttr",
     "MapBatchAttr",
     "MapInfo",
+    "ObjAttr",
     "ProgAttachAttr",
     "ProgBindMapAttr",
     "ProgInfo",
     "ProgQueryAttr",
     "ProgStreamReadAttr",
     "ProgTestRunAttr",
+    "RawTracepointAttr",
     "TaskFdQueryAttr",
     "TokenCreateAttr",
     "TokenInfo",
@@ -81,6 +92,24 @@ class MapBatchAttr(Structure):
         map_fd: int
         elem_flags: int
         flags: int
+
+
+class ObjAttr(Structure):
+    """BPF_OBJ_PIN, BPF_OBJ_GET"""
+
+    _fields_ = (
+        ("pathname", c_uint64),
+        ("bpf_fd", c_uint32),
+        ("file_flags", c_uint32),
+        ("path_fd", c_int32),
+        ("_pad20", c_uint8 * 4),
+    )
+
+    if TYPE_CHECKING:
+        pathname: int
+        bpf_fd: int
+        file_flags: int
+        path_fd: int
 
 
 class ProgAttachAttr(Structure):
@@ -216,6 +245,22 @@ class ProgQueryAttr(Structure):
         revision: int
 
 
+class RawTracepointAttr(Structure):
+    """BPF_RAW_TRACEPOINT_OPEN"""
+
+    _fields_ = (
+        ("name", c_uint64),
+        ("prog_fd", c_uint32),
+        ("_pad12", c_uint8 * 4),
+        ("cookie", c_uint64),
+    )
+
+    if TYPE_CHECKING:
+        name: int
+        prog_fd: int
+        cookie: int
+
+
 class TaskFdQueryAttr(Structure):
     """BPF_TASK_FD_QUERY"""
 
@@ -241,6 +286,211 @@ class TaskFdQueryAttr(Structure):
         fd_type: int
         probe_offset: int
         probe_addr: int
+
+
+class _LinkCreateAttrAt16At0(Structure):
+    """BPF_LINK_CREATE, unnamed part, unnamed part"""
+
+    _fields_ = (
+        ("iter_info", c_uint64),
+        ("iter_info_len", c_uint32),
+        ("_pad12", c_uint8 * 4),
+    )
+
+    if TYPE_CHECKING:
+        iter_info: int
+        iter_info_len: int
+
+
+class LinkCreateAttrPerfEvent(Structure):
+    """BPF_LINK_CREATE: perf_event"""
+
+    _fields_ = (("bpf_cookie", c_uint64),)
+
+    if TYPE_CHECKING:
+        bpf_cookie: int
+
+
+class LinkCreateAttrKprobeMulti(Structure):
+    """BPF_LINK_CREATE: kprobe_multi"""
+
+    _fields_ = (
+        ("flags", c_uint32),
+        ("cnt", c_uint32),
+        ("syms", c_uint64),
+        ("addrs", c_uint64),
+        ("cookies", c_uint64),
+    )
+
+    if TYPE_CHECKING:
+        flags: int
+        cnt: int
+        syms: int
+        addrs: int
+        cookies: int
+
+
+class LinkCreateAttrTracing(Structure):
+    """BPF_LINK_CREATE: tracing"""
+
+    _fields_ = (
+        ("target_btf_id", c_uint32),
+        ("_pad4", c_uint8 * 4),
+        ("cookie", c_uint64),
+    )
+
+    if TYPE_CHECKING:
+        target_btf_id: int
+        cookie: int
+
+
+class LinkCreateAttrNetfilter(Structure):
+    """BPF_LINK_CREATE: netfilter"""
+
+    _fields_ = (
+        ("pf", c_uint32),
+        ("hooknum", c_uint32),
+        ("priority", c_int32),
+        ("flags", c_uint32),
+    )
+
+    if TYPE_CHECKING:
+        pf: int
+        hooknum: int
+        priority: int
+        flags: int
+
+
+class LinkCreateAttrTcx(Structure):
+    """BPF_LINK_CREATE: tcx"""
+
+    _fields_ = (
+        ("relative_fd", c_uint32),
+        ("_pad4", c_uint8 * 4),
+        ("expected_revision", c_uint64),
+    )
+
+    if TYPE_CHECKING:
+        relative_fd: int
+        relative_id: int
+        expected_revision: int
+
+
+class LinkCreateAttrUprobeMulti(Structure):
+    """BPF_LINK_CREATE: uprobe_multi"""
+
+    _fields_ = (
+        ("path", c_uint64),
+        ("offsets", c_uint64),
+        ("ref_ctr_offsets", c_uint64),
+        ("cookies", c_uint64),
+        ("cnt", c_uint32),
+        ("flags", c_uint32),
+        ("pid", c_uint32),
+        ("_pad44", c_uint8 * 4),
+    )
+
+    if TYPE_CHECKING:
+        path: int
+        offsets: int
+        ref_ctr_offsets: int
+        cookies: int
+        cnt: int
+        flags: int
+        pid: int
+
+
+class LinkCreateAttrNetkit(Structure):
+    """BPF_LINK_CREATE: netkit"""
+
+    _fields_ = (
+        ("relative_fd", c_uint32),
+        ("_pad4", c_uint8 * 4),
+        ("expected_revision", c_uint64),
+    )
+
+    if TYPE_CHECKING:
+        relative_fd: int
+        relative_id: int
+        expected_revision: int
+
+
+class LinkCreateAttrCgroup(Structure):
+    """BPF_LINK_CREATE: cgroup"""
+
+    _fields_ = (
+        ("relative_fd", c_uint32),
+        ("_pad4", c_uint8 * 4),
+        ("expected_revision", c_uint64),
+    )
+
+    if TYPE_CHECKING:
+        relative_fd: int
+        relative_id: int
+        expected_revision: int
+
+
+class _LinkCreateAttrAt16(Union):
+    """BPF_LINK_CREATE, unnamed part"""
+
+    _anonymous_ = ("_at0",)
+    _fields_ = (
+        ("target_btf_id", c_uint32),
+        ("_at0", _LinkCreateAttrAt16At0),
+        ("perf_event", LinkCreateAttrPerfEvent),
+        ("kprobe_multi", LinkCreateAttrKprobeMulti),
+        ("tracing", LinkCreateAttrTracing),
+        ("netfilter", LinkCreateAttrNetfilter),
+        ("tcx", LinkCreateAttrTcx),
+        ("uprobe_multi", LinkCreateAttrUprobeMulti),
+        ("netkit", LinkCreateAttrNetkit),
+        ("cgroup", LinkCreateAttrCgroup),
+    )
+
+    if TYPE_CHECKING:
+        target_btf_id: int
+        iter_info: int
+        iter_info_len: int
+        perf_event: LinkCreateAttrPerfEvent
+        kprobe_multi: LinkCreateAttrKprobeMulti
+        tracing: LinkCreateAttrTracing
+        netfilter: LinkCreateAttrNetfilter
+        tcx: LinkCreateAttrTcx
+        uprobe_multi: LinkCreateAttrUprobeMulti
+        netkit: LinkCreateAttrNetkit
+        cgroup: LinkCreateAttrCgroup
+
+
+class LinkCreateAttr(Structure):
+    """BPF_LINK_CREATE"""
+
+    _anonymous_ = ("_at16",)
+    _fields_ = (
+        ("prog_fd", c_uint32),
+        ("target_fd", c_uint32),
+        ("attach_type", c_uint32),
+        ("flags", c_uint32),
+        ("_at16", _LinkCreateAttrAt16),
+    )
+
+    if TYPE_CHECKING:
+        prog_fd: int
+        map_fd: int
+        target_fd: int
+        target_ifindex: int
+        attach_type: int
+        flags: int
+        target_btf_id: int
+        iter_info: int
+        iter_info_len: int
+        perf_event: LinkCreateAttrPerfEvent
+        kprobe_multi: LinkCreateAttrKprobeMulti
+        tracing: LinkCreateAttrTracing
+        netfilter: LinkCreateAttrNetfilter
+        tcx: LinkCreateAttrTcx
+        uprobe_multi: LinkCreateAttrUprobeMulti
+        netkit: LinkCreateAttrNetkit
+        cgroup: LinkCreateAttrCgroup
 
 
 class LinkUpdateAttr(Structure):
@@ -1007,5 +1257,10 @@ GetIdAttr.btf_id = GetIdAttr.start_id
 GetIdAttr.link_id = GetIdAttr.start_id
 ProgQueryAttr.target_ifindex = ProgQueryAttr.target_fd
 ProgQueryAttr.count = ProgQueryAttr.prog_cnt
+LinkCreateAttr.map_fd = LinkCreateAttr.prog_fd
+LinkCreateAttr.target_ifindex = LinkCreateAttr.target_fd
+LinkCreateAttrTcx.relative_id = LinkCreateAttrTcx.relative_fd
+LinkCreateAttrNetkit.relative_id = LinkCreateAttrNetkit.relative_fd
+LinkCreateAttrCgroup.relative_id = LinkCreateAttrCgroup.relative_fd
 LinkUpdateAttr.new_map_fd = LinkUpdateAttr.new_prog_fd
 LinkUpdateAttr.old_map_fd = LinkUpdateAttr.old_prog_fd

@@ -11,7 +11,7 @@ from bpfgen_runtime.abi import require
 
 __bpfgen__ = require(__name__, abi=1, generator="0.1.0", remake="bpfgen skeleton kconfig.bpf.o")
 
-from bpfgen_runtime.link.raw_tracepoint import RawTracepointLink, RawTracepointProgram
+from bpfgen_runtime.link.raw_tracepoint import RawTracepointProgram
 from bpfgen_runtime.skeleton import (
     EmbeddedObject,
     LinkGroup,
@@ -39,6 +39,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import ClassVar
 
+    from bpfgen_runtime.link.raw_tracepoint import RawTracepointLink
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import ProgramSpec
 

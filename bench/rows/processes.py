@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.measure import Row, Sample
-from bench.work import WORK, bpfgen
+from bench.work import WORK, bpfgen, target_python
 
 #: The same tool as peers/start.c.
 START = """\
@@ -40,7 +40,7 @@ def rows(stack: ExitStack) -> list[Row]:
             "start to attached",
             "ms",
             "C on libbpf",
-            ours=_first_byte(sys.executable, start),
+            ours=_first_byte(target_python(), start),
             peer=_first_byte(WORK / "start"),
             max_ratio=10,
         ),

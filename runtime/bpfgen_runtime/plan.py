@@ -97,7 +97,7 @@ class PlannedSpec(ObjectSpec):
     def btf_bytes(self) -> bytes | None:
         return super().btf_bytes() if self.plan is None else self.plan.btf
 
-    # Copies, also those that `copy` and `pickle` make, are ordinary specs.
+    # Copies are ordinary specs.
 
     def _clone(self) -> Any:
         self.inflate()
@@ -106,8 +106,8 @@ class PlannedSpec(ObjectSpec):
             setattr(twin, name, getattr(self, name))
         return twin
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self._clone().__reduce_ex__(protocol)
+    def __copy__(self) -> Any:
+        return self._clone()
 
     def __repr__(self) -> str:
         return repr(self._clone())

@@ -153,7 +153,7 @@ def _add_a_program(spec: ObjectSpec) -> None:
 
 
 #: A change, and whether the plan holds with it.
-CHANGES: list[tuple[Callable[[ObjectSpec], None], bool]] = [
+CHANGES: list[tuple[Callable[[ObjectSpec], object], bool]] = [
     (lambda spec: setattr(next(iter(spec.programs.values())), "autoload", False), True),
     (lambda spec: setattr(next(iter(spec.maps.values())), "max_entries", 7), True),
     (lambda spec: setattr(spec, "kconfig", "CONFIG_X=y"), True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import ENOSPC, EPERM
 from mmap import MAP_SHARED, PAGESIZE, PROT_READ, PROT_WRITE, mmap
 
-from .errors import SyscallError, VerifierError
+from .errors import SyscallError
 from .sys import bpf
 from .uapi import start as k
 
@@ -69,6 +69,7 @@ def load_btf(spec: ObjectSpec) -> Fd | None:
             return None  # the maps will tell
         import warnings
 
+        from .errors import VerifierError
         from .sanitize import btf_for_kernel
 
         assert spec.btf is not None, "it has bytes"
@@ -312,6 +313,7 @@ def load_program(
         kfunc = missing_kfunc(text, list(spec.externs))
         if kfunc is not None:
             hint = f"The program calls {kfunc!r}, a weak extern of .ksyms that the kernel lacks"
+    from .errors import VerifierError
     from .verifier import source_lines
 
     raise VerifierError(

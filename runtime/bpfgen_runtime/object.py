@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import EINVAL, EPERM
 from sys import byteorder
 
-from .errors import ClosedError, ElfError, NotSupportedError, SyscallError
+from .errors import ClosedError, NotSupportedError, SyscallError
 from .load import create_map, fill_data, load_btf, load_program, settled
 from .plan import planned_links
 from .program import Program
@@ -351,6 +351,8 @@ def _check(spec: ObjectSpec) -> None:
             raise NotSupportedError(f"map {map_spec.name!r}: {map_spec.unsupported}")
     for program in spec.programs.values():
         if program.autoload and program.prog_type == 0:
+            from .errors import ElfError
+
             raise ElfError(
                 f"program {program.name!r}: its section's name says no program type; correct"
                 " SEC(), or set type before load",

@@ -17,7 +17,7 @@ SOURCES = {RUNTIME: ROOT / "runtime" / RUNTIME, "bpfgen": ROOT / "bpfgen"}
 
 #: Left never imports from right; within one group anything goes.
 LAYERS = (
-    ("errors", "verifier"),
+    ("errors", "errors_more", "verifier"),
     ("abi", "uapi", "values"),
     ("sys", "host", "elf", "insn", "disasm", "sections"),
     ("btf",),
@@ -39,7 +39,19 @@ UPWARD = {
 }
 
 #: Bytes in, values out, the same on every machine.
-PURE = {"errors", "verifier", "abi", "uapi", "values", "elf", "insn", "disasm", "sections", "btf"}
+PURE = {
+    "errors",
+    "errors_more",
+    "verifier",
+    "abi",
+    "uapi",
+    "values",
+    "elf",
+    "insn",
+    "disasm",
+    "sections",
+    "btf",
+}
 PURE |= {"core", "spec", "loader", "linker", "linked", "relocate", "plan"}
 IMPURE_MODULES = {f"{RUNTIME}.btf.kernel"}
 

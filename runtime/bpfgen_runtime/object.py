@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from errno import EINVAL, EPERM
 from sys import byteorder
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from .sys.fd import Fd
 
 __all__ = ["Object"]
+
+_opening = allocate_lock()
 
 _NO_TARGET = (0, 0, 0)  # of `attach_target`
 
@@ -206,9 +209,13 @@ class Object:
     def _open_pending(self) -> None:
         from .map import open_map
 
-        while self._pending:
-            name = next(iter(self._pending))
-            self._maps[name] = open_map(*self._pending.pop(name))
+        with _opening:  # several threads may be the first to ask
+            while self._pending:
+                name, (fd, definition) = next(iter(self._pending.items()))
+                try:
+                    self._maps[name] = open_map(fd, definition)
+                finally:
+                    del self._pending[name]
 
     @property
     def maps(self) -> dict[str, Map]:

@@ -213,11 +213,14 @@ class MapGroup(_FilledGroup):
         def __getattr__(self, name):
             if name == "_loaded":
                 raise AttributeError(name)
-            loaded, self._loaded = self._loaded, None
-            if loaded is None:
+            loaded = self._loaded
+            if loaded is not None:
+                super().__init__(loaded.maps)
+                self._loaded = None
+            try:
+                return object.__getattribute__(self, name)  # filled, perhaps by another thread
+            except AttributeError:
                 return super().__getattr__(name)
-            super().__init__(loaded.maps)
-            return getattr(self, name)
 
     def _why_empty(self, name: str) -> str:
         return f"map {self._c_name(name)!r} was not created: its autocreate was False at load"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -56,6 +58,21 @@ def test_a_change_goes_to_the_kernel() -> None:
         program.set_insns(bytes.fromhex("b700000001000000 9500000000000000"))
         next(iter(each.maps.values())).autocreate = True
     assert view(spec) == view(ordinary)
+
+
+def test_several_threads_ask_first() -> None:
+    """Threads that ask for a skeleton's maps at once get the same ones."""
+    for _ in range(5):
+        with Object.load(planned(compile_bpf("load_maps"))) as loaded:
+            barrier = Barrier(4)
+
+            def ask(_: int, loaded: Object = loaded, barrier: Barrier = barrier) -> list[int]:
+                barrier.wait()
+                return [id(live) for live in loaded.maps.values()]
+
+            with ThreadPoolExecutor(4) as pool:
+                answers = list(pool.map(ask, range(4)))
+            assert answers == [[id(live) for live in loaded.maps.values()]] * 4
 
 
 def test_maps_that_nobody_asked_for() -> None:

@@ -94,6 +94,16 @@ def test_load_and_attach(name: str, class_name: str) -> None:
     assert_within_budget(imported(Case(name), class_name, IMPORT, OPEN, LOAD_AND_ATTACH))
 
 
+@pytest.mark.live
+def test_load_by_plan() -> None:
+    """An object with a plan is loaded without what reads and links objects, and map classes."""
+    modules = imported(Case("events"), "Tracer", IMPORT, OPEN, LOAD_AND_ATTACH)
+    parts = {name.split(".")[1] for name in modules if name.startswith("bpfgen_runtime.")}
+    assert parts & {"elf", "btf", "loader", "relocate", "insn", "core"} == set()
+    assert parts & {"map", "ringbuf", "errors_more"} == set()
+    assert "bpfgen_runtime.uapi.const" not in modules
+
+
 def test_package_is_lazy() -> None:
     """Importing the runtime's package imports no part of it until a name is used."""
     steps = ["import bpfgen_runtime"]

@@ -42,9 +42,7 @@ mount -t overlay -o lowerdir=$state/host,upperdir=$state/memory/upper,workdir=$s
 for place in proc sys dev; do
     mount --rbind /$place $root/$place
 done
-for place in run tmp; do
-    mount -t tmpfs -o mode=1777 tmpfs $root/$place
-done
+mount -t tmpfs -o mode=755 tmpfs $root/run
 mkdir -p $root/usr/lib/modules "$root$OUT" $root/boot
 mount --rbind /usr/lib/modules $root/usr/lib/modules
 mount --bind "$OUT" "$root$OUT"

@@ -352,7 +352,11 @@ def test_deleting_while_iterating(make: Make, steps: str) -> None:
 
 
 def test_iterating_while_others_delete(make: Make, steps: str) -> None:
-    """Keys that stay are given exactly once while another thread inserts and deletes others."""
+    """Keys that stay are given once while another thread inserts and deletes others.
+
+    In single steps the kernel may pass keys over: what it reads the next key from may be a deleted
+    element that is in use again, for another key. Batches read each bucket under its lock.
+    """
     live = make(HashMap, k.BPF_MAP_TYPE_HASH, u32, u64, 20_000)
     live.update({n: n for n in range(500)})
     stop = threading.Event()
@@ -371,7 +375,9 @@ def test_iterating_while_others_delete(make: Make, steps: str) -> None:
     try:
         for _ in range(20):
             keys = [key for key in live if key < 1000]
-            assert sorted(keys) == list(range(500))
+            assert len(keys) == len(set(keys))
+            assert set(keys) <= set(range(500))
+            assert steps == "single" or len(keys) == 500
     finally:
         stop.set()
         thread.join()

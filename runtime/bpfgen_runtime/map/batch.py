@@ -35,7 +35,9 @@ class _Unsupported(Exception):
 def read(live: Map) -> Iterator[tuple[Buffer, Buffer]]:
     """Yield keys and values, whole elements of both, in buffers that the next round may reuse.
 
-    Each element that is there all the time is read exactly once, whatever others insert and delete.
+    Each element that is there all the time is read exactly once, whatever others insert and delete;
+    where the kernel has no batches (before v5.6), at most once: its walk from key to key may pass
+    some over while others delete.
 
     Raises:
         BpfError: the map changes too fast to be read to its end (only where there are no batches).

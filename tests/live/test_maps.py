@@ -200,7 +200,6 @@ def test_missing_key(make: Make) -> None:
         (lambda: counts[7], "look up 7"),
         (lambda: counts.lookup(7), "look up 7"),
         (lambda: counts.pop(7), "look up 7"),
-        (lambda: counts.lookup_and_delete(7), "look up 7"),
         (lambda: counts.delete(7), "delete 7"),
         (lambda: counts.update(7, 1, k.BPF_EXIST), "set 7"),
     ):
@@ -220,12 +219,15 @@ def test_flags_of_update(make: Make) -> None:
     assert counts.lookup(1) == 4
 
 
+@pytest.mark.kernel("look-up and deletion in hashes")
 def test_lookup_and_delete(make: Make) -> None:
-    """lookup_and_delete returns the value and the key is gone."""
+    """lookup_and_delete returns the value and the key is gone; an absent one is a KeyError."""
     counts: HashMap[int, int] = make(HashMap, k.BPF_MAP_TYPE_HASH, u32, u64)
     counts[1] = 5
     assert counts.lookup_and_delete(1) == 5
     assert 1 not in counts
+    with pytest.raises(KeyMissingError, match="look up 7 in map 'tested'"):
+        counts.lookup_and_delete(7)
 
 
 @pytest.mark.parametrize(
@@ -507,7 +509,16 @@ def test_value_of_each_cpu(make: Make) -> None:
     live[3] = values
     assert live[3] == values
     assert live.to_dict() == {3: values}
+
+
+@pytest.mark.kernel("look-up and deletion in hashes")
+def test_lookup_and_delete_of_each_cpu(make: Make) -> None:
+    """The values of all CPUs are read and deleted at once."""
+    live = make(PerCpuHashMap, k.BPF_MAP_TYPE_PERCPU_HASH, u32, u64)
+    values = tuple(range(CPUS))
+    live[3] = values
     assert live.lookup_and_delete(3) == values
+    assert live.to_dict() == {}
 
 
 @pytest.mark.parametrize(

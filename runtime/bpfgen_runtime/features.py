@@ -277,6 +277,12 @@ def _btf_qmark_datasec() -> bool:
     return _datasec("?.data")
 
 
+def _btf_empty_datasec() -> bool:
+    from .btf import Datasec
+
+    return _takes(Datasec(".rodata", 4))
+
+
 def _btf_float() -> bool:
     from .btf import Float
 
@@ -450,6 +456,10 @@ BTF_GLOBAL_FUNC = Feature("BTF_GLOBAL_FUNC", "BTF of global functions", _btf_glo
 BTF_DATASEC = Feature("BTF_DATASEC", "BTF of data sections", _btf_datasec)
 BTF_QMARK_DATASEC = Feature(
     "BTF_QMARK_DATASEC", "BTF of sections whose name begins with '?'", _btf_qmark_datasec
+)
+# Not one of libbpf's, which loads such an object without BTF.
+BTF_EMPTY_DATASEC = Feature(
+    "BTF_EMPTY_DATASEC", "BTF of sections without variables", _btf_empty_datasec
 )
 BTF_FLOAT = Feature("BTF_FLOAT", "BTF of floating point types", _btf_float)
 BTF_DECL_TAG = Feature("BTF_DECL_TAG", "BTF of declaration tags", _btf_decl_tag)

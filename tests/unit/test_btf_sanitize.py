@@ -47,6 +47,11 @@ CASES: dict[str, tuple[Sequence[BtfType], str, Sequence[BtfType]]] = {
         "BTF_QMARK_DATASEC",
         [Var("x", 1), Datasec("_.data?", 4, [SecVar(2, 0, 4)])],
     ),
+    "DATASEC without variables": (
+        [Datasec(".rodata", 20), Ptr(2)],
+        "BTF_EMPTY_DATASEC",
+        [Struct("", 20), Ptr(2)],
+    ),
     "DECL_TAG": (
         [Var("x", 1), DeclTag("tag", 2, -1)],
         "BTF_DECL_TAG",

@@ -1,7 +1,8 @@
 """BTF for kernels that do not know all of it: each unknown kind becomes one of the same length.
 
 Type ids stay what they are, so that all that refers to them (maps, function records) still fits;
-what is lost is what the kernel could not have read. What becomes what is what libbpf does.
+what is lost is what the kernel could not have read. What becomes what is what libbpf does; only
+sections without variables it leaves as they are, and kernels that refuse them without any BTF.
 """
 
 from __future__ import annotations
@@ -65,8 +66,11 @@ def features_used(btf: Btf) -> set[str]:
             used.add("BTF_GLOBAL_FUNC")
         elif kind == BTF_KIND_ENUM and info & _KIND_FLAG:
             used.add("BTF_ENUM64")
-        elif kind == BTF_KIND_DATASEC and btf.string(words[at]).startswith("?"):
-            used.add("BTF_QMARK_DATASEC")
+        elif kind == BTF_KIND_DATASEC:
+            if btf.string(words[at]).startswith("?"):
+                used.add("BTF_QMARK_DATASEC")
+            if not info & _VLEN:
+                used.add("BTF_EMPTY_DATASEC")
     if _has_layout(btf):
         used.add("BTF_LAYOUT")
     return used
@@ -90,6 +94,9 @@ def sanitize(btf: Btf, lacks: Container[str]) -> Btf:
             edit.become_int(at)
         elif kind == BTF_KIND_DATASEC and "BTF_DATASEC" in lacks:
             edit.become_struct(at, vlen)
+        elif kind == BTF_KIND_DATASEC and not vlen and "BTF_EMPTY_DATASEC" in lacks:
+            # What clang writes for a .rodata of nothing but strings, those of bpf_printk() say.
+            edit.become_anonymous_struct(at)
         elif kind == BTF_KIND_DATASEC and "BTF_QMARK_DATASEC" in lacks:
             edit.rename(words[at], b"?", 1)
         elif kind == BTF_KIND_FUNC_PROTO and "BTF_FUNC" in lacks:
@@ -101,9 +108,7 @@ def sanitize(btf: Btf, lacks: Container[str]) -> Btf:
         elif kind == BTF_KIND_FUNC and "BTF_GLOBAL_FUNC" in lacks:
             edit.words[at + 1] = BTF_KIND_FUNC << 24
         elif kind == BTF_KIND_FLOAT and "BTF_FLOAT" in lacks:
-            # A struct of that size without members; "float" would be no name for it.
-            edit.words[at] = 0
-            edit.words[at + 1] = BTF_KIND_STRUCT << 24
+            edit.become_anonymous_struct(at)
         elif kind == BTF_KIND_TYPE_TAG and "BTF_TYPE_TAG" in lacks:
             edit.words[at] = 0
             edit.words[at + 1] = BTF_KIND_CONST << 24
@@ -129,6 +134,11 @@ class _Edit:
     def become_int(self, at: int) -> None:
         """Make a VAR or DECL_TAG an integer of one byte: it fits wherever the variable did."""
         self.words[at + 1 : at + 4] = BTF_KIND_INT << 24, 1, 8
+
+    def become_anonymous_struct(self, at: int) -> None:
+        """Make it a struct of its size without members; "float" or ".rodata" is no name for one."""
+        self.words[at] = 0
+        self.words[at + 1] = BTF_KIND_STRUCT << 24
 
     def become_struct(self, at: int, vlen: int) -> None:
         """Make a DATASEC a struct, its variables the members."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .errors import BpfError, ClosedError, SyscallError
+from .errors import ClosedError
 from .sys import bpf
 from .uapi import start as k
 
@@ -190,13 +190,9 @@ class Program:
             BpfError: it is pinned already.
             SyscallError: `BPF_OBJ_PIN` failed, e.g. EEXIST, or EPERM outside a BPF file system.
         """
-        number, name = self.fileno(), os.fspath(path)
-        if self._pin_path is not None:
-            raise BpfError(
-                f"pin program {self.name!r}: it is pinned already, at {self._pin_path!r}"
-            )
-        bpf.obj_pin(pathname=name, bpf_fd=number, what=f"pin program {self.name!r} at {name!r}")
-        self._pin_path = name
+        from .sys.pins import pin
+
+        self._pin_path = pin(self.fileno(), path, self._pin_path, f"program {self.name!r}")
 
     def unpin(self) -> None:
         """Remove the file that `pin` made.
@@ -205,14 +201,9 @@ class Program:
             BpfError: the program is not pinned.
             SyscallError: the file cannot be removed, e.g. ENOENT if someone else did.
         """
-        name = self._pin_path
-        if name is None:
-            raise BpfError(f"unpin program {self.name!r}: it is not pinned")
-        try:
-            os.unlink(name)
-        except OSError as error:
-            what = f"unpin program {self.name!r} from {name!r}"
-            raise SyscallError(error.errno or 0, "unlink", what) from error
+        from .sys.pins import unpin
+
+        unpin(self._pin_path, f"program {self.name!r}")
         self._pin_path = None
 
     # --- test runs

@@ -168,12 +168,9 @@ class Link:
             BpfError: it is pinned already.
             SyscallError: `BPF_OBJ_PIN` failed, e.g. EEXIST, or EPERM outside a BPF file system.
         """
-        number = self.fileno()
-        name = os.fspath(path)
-        if self._pin_path is not None:
-            raise BpfError(f"pin {self._what()}: it is pinned already, at {self._pin_path!r}")
-        bpf.obj_pin(pathname=name, bpf_fd=number, what=f"pin {self._what()} at {name!r}")
-        self._pin_path = name
+        from ..sys.pins import pin
+
+        self._pin_path = pin(self.fileno(), path, self._pin_path, self._what())
 
     def unpin(self) -> None:
         """Remove the file that `pin` made, or that the link was opened from.
@@ -182,14 +179,9 @@ class Link:
             BpfError: the link is not pinned.
             SyscallError: the file cannot be removed, e.g. ENOENT if someone else did.
         """
-        name = self._pin_path
-        if name is None:
-            raise BpfError(f"unpin {self._what()}: it is not pinned")
-        try:
-            os.unlink(name)
-        except OSError as error:
-            code = error.errno or 0
-            raise SyscallError(code, "unlink", f"unpin {self._what()} from {name!r}") from error
+        from ..sys.pins import unpin
+
+        unpin(self._pin_path, self._what())
         self._pin_path = None
 
     def _update(self, program: Program, flags: int, old: Program | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import BpfError, SyscallError
+from ..errors import BpfError
 from ..sys import bpf
 from ..uapi import const as k
 from ..values import as_ctype, byte_array
@@ -184,11 +184,9 @@ class Map:
             BpfError: it is pinned already.
             SyscallError: BPF_OBJ_PIN failed, e.g. EEXIST, or EPERM outside a BPF file system.
         """
-        number, shown = self.fileno(), os.fsdecode(path)
-        if self._pin_path is not None:
-            raise BpfError(f"pin map {self.name!r}: it is pinned already, at {self._pin_path!r}")
-        bpf.obj_pin(pathname=path, bpf_fd=number, what=f"pin map {self.name!r} at {shown!r}")
-        self._pin_path = shown
+        from ..sys.pins import pin
+
+        self._pin_path = pin(self.fileno(), path, self._pin_path, f"map {self.name!r}")
 
     def unpin(self) -> None:
         """Remove the file that `pin` made, or that the map was opened from.
@@ -197,14 +195,9 @@ class Map:
             BpfError: the map is not pinned.
             SyscallError: the file cannot be removed, e.g. ENOENT if someone else did.
         """
-        path = self._pin_path
-        if path is None:
-            raise BpfError(f"unpin map {self.name!r}: it is not pinned")
-        try:
-            os.unlink(path)
-        except OSError as error:
-            what = f"unpin map {self.name!r} from {path!r}"
-            raise SyscallError(error.errno or 0, "unlink", what) from error
+        from ..sys.pins import unpin
+
+        unpin(self._pin_path, f"map {self.name!r}")
         self._pin_path = None
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""The subcommands of `bpfgen`, one module each; `cli.COMMANDS` lists them."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Set
 
+from bpfgen_runtime.map_classes import every_class
 from bpfgen_runtime.sections import PROGRAM_MODULES
 
-__all__ = ["Imports", "home", "isort_key", "link_class", "natural_key"]
+__all__ = ["Imports", "isort_key", "link_class", "natural_key"]
 
 _VALUES = (
     "Address CharArray Constant DataSection Global Struct array be bool8 byte_array char_array "
@@ -28,15 +29,13 @@ def link_class(program_class: str) -> str:
 
 _BUILTINS = frozenset({"bool", "bytes", "classmethod", "float", "int", "str", "tuple", "type"})
 
+_MAPS = {one.name: f"bpfgen_runtime.{one.home.rpartition('.')[0]}" for one in every_class()}
+
 _MODULES: dict[str, str] = {
     **dict.fromkeys(_VALUES.split(), "bpfgen_runtime.values"),
     "CEnum": "bpfgen_runtime.values.enums",
-    **dict.fromkeys(
-        ("ArrayMap", "HashMap", "Map", "PerCpuArrayMap", "PerCpuHashMap"), "bpfgen_runtime.map"
-    ),
-    "ArenaMap": "bpfgen_runtime.map.arena",
-    "RingBuf": "bpfgen_runtime.ringbuf",
-    **dict.fromkeys(("StructOpsLink", "StructOpsMap"), "bpfgen_runtime.link.struct_ops"),
+    **_MAPS,
+    "StructOpsLink": "bpfgen_runtime.link.struct_ops",
     **{name: f"bpfgen_runtime.{module}" for name, module in PROGRAM_MODULES.items()},
     **{link_class(name): f"bpfgen_runtime.{module}" for name, module in PROGRAM_MODULES.items()},
     "Link": "bpfgen_runtime.link",
@@ -61,14 +60,10 @@ _MODULES: dict[str, str] = {
 #: Needed by annotations only, hence imported under TYPE_CHECKING: classes of maps are imported when
 #: a map is asked for, those of links by the program's.
 _TYPING_ONLY = frozenset(
-    {"ClassVar", "MapSpec", "Members", "ProgramSpec", "RingBuf"}
-    | {name for name in _MODULES if name.endswith(("Map", "Link"))}
+    {"ClassVar", "MapSpec", "Members", "ProgramSpec"}
+    | set(_MAPS)
+    | {name for name in _MODULES if name.endswith("Link")}
 )
-
-
-def home(name: str) -> str:
-    """Name a class by its module in the runtime, `map.HashMap`."""
-    return f"{_MODULES[name].partition('.')[2]}.{name}"
 
 
 class Imports:

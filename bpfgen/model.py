@@ -5,39 +5,24 @@ from __future__ import annotations
 import binascii
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from bpfgen_runtime import sections
 from bpfgen_runtime.abi import ABI
 from bpfgen_runtime.errors import GenerateError
 from bpfgen_runtime.loader.globals import KCONFIG_SECTION
+from bpfgen_runtime.map_classes import ANY_MAP, class_of
 from bpfgen_runtime.plan import make_plan
 from bpfgen_runtime.spec import MapSpec, ObjectSpec, VariableSpec
-from bpfgen_runtime.uapi import const as k
 
 from . import __version__, naming
 from .deflate import deflate
 from .events import Event, event_types
-from .imports import Imports, home, isort_key, link_class
+from .imports import Imports, isort_key, link_class
 from .pytypes import EnumClass, PyType, Root, StructClass, TypeTable, opaque
 
 __all__ = ["MapMember", "Module", "ProgramMember", "Section", "Variable", "build"]
-
-#: Map types with a class of their own: the class, and whether its annotation names the key.
-_MAP_CLASSES = {
-    k.BPF_MAP_TYPE_HASH: ("HashMap", True),
-    k.BPF_MAP_TYPE_LRU_HASH: ("HashMap", True),
-    k.BPF_MAP_TYPE_PERCPU_HASH: ("PerCpuHashMap", True),
-    k.BPF_MAP_TYPE_LRU_PERCPU_HASH: ("PerCpuHashMap", True),
-    k.BPF_MAP_TYPE_ARRAY: ("ArrayMap", False),
-    k.BPF_MAP_TYPE_PERCPU_ARRAY: ("PerCpuArrayMap", False),
-}
-
-#: Classes of maps that have no keys and values to be typed.
-_BARE_CLASSES = {
-    k.BPF_MAP_TYPE_STRUCT_OPS: "StructOpsMap",
-    k.BPF_MAP_TYPE_ARENA: "ArenaMap",
-}
 
 #: Attributes that every skeleton has.
 _SKELETON_ATTRIBUTES = ("links", "maps", "progs")
@@ -180,6 +165,21 @@ def build(
     return _Builder(spec, object_name, events).module(file_name, sha256, name)
 
 
+class _Shape(NamedTuple):
+    """What a map is in Python: the class, as `MapMember` has it, and what is to be said of it."""
+
+    home: str
+    annotation: str
+    key: str
+    value: str
+    notes: tuple[str, ...]
+
+    @property
+    def binding(self) -> str:
+        """The expression of `MapSpec.binding`, for the maps in a map."""
+        return f'("{self.home}", {self.key}, {self.value})'
+
+
 class _Builder:
     def __init__(self, spec: ObjectSpec, object_name: str, events: Mapping[str, str]) -> None:
         assert spec.btf is not None
@@ -293,28 +293,53 @@ class _Builder:
         return tuple(self._map(names[name], name, spec, hidden) for name, spec in self.maps.items())
 
     def _map(self, name: str, c_name: str, spec: MapSpec, hidden: frozenset[str]) -> MapMember:
-        def member(class_: str, types: str, key: str, value: str, *comments: str) -> MapMember:
-            if spec.unsupported:
-                comments = (*comments, f"{spec.unsupported}: cannot be loaded yet")
-            every = tuple(comment for comment in comments if comment)
-            annotation = self.imports.name(class_, hidden) + types
-            return MapMember(name, c_name, home(class_), annotation, key, value, every)
+        shape = self._shape(spec, hidden, self.events.get(c_name))
+        comments = shape.notes
+        if spec.unsupported:
+            comments = (*comments, f"{spec.unsupported}: cannot be loaded yet")
+        return MapMember(
+            name, c_name, shape.home, shape.annotation, shape.key, shape.value, comments
+        )
 
-        event = self.events.get(c_name)
-        if event is not None:
-            record = self._event(event, hidden)
-            return member("RingBuf", f"[{record.annotation}]", "None", record.ctype, event.why)
-        if spec.map_type in _BARE_CLASSES:
-            return member(_BARE_CLASSES[spec.map_type], "", "None", "None")
-        found = _MAP_CLASSES.get(spec.map_type)
-        if found is None:
-            return member("Map", "", "None", "None", "no typed class for this type of map yet")
-        value = self._content(spec.value_type_id, spec.value_size, hidden)
-        if not found[1]:
-            return member(found[0], f"[{value.annotation}]", "None", value.ctype, value.note)
-        key = self._content(spec.key_type_id, spec.key_size, hidden)
-        types = f"[{key.annotation}, {value.annotation}]"
-        return member(found[0], types, key.ctype, value.ctype, key.note, value.note)
+    def _shape(self, spec: MapSpec, hidden: frozenset[str], event: Event | None = None) -> _Shape:
+        """Choose a map's class and the types that go with it."""
+        found = class_of(spec.map_type, spec.value_size)
+        types, notes = [], []
+        key = value = "None"
+        if found is ANY_MAP:
+            notes.append("no typed class for this type of map yet")
+        for parameter in found.parameters:
+            if parameter == "inner":
+                inner = self._inner(spec, hidden)
+                value = inner.binding
+                types.append(inner.annotation)
+                notes += inner.notes
+                continue
+            if parameter == "event":
+                content = self._event(event, hidden)
+            elif parameter == "key":
+                content = self._content(spec.key_type_id, spec.key_size, hidden)
+            else:
+                content = self._content(spec.value_type_id, spec.value_size, hidden)
+            types.append(content.annotation)
+            notes.append(content.note)
+            if parameter == "key":
+                key = content.ctype
+            else:
+                value = content.ctype
+        annotation = self.imports.name(found.name, hidden)
+        if types:
+            annotation += f"[{', '.join(types)}]"
+        return _Shape(found.home, annotation, key, value, tuple(note for note in notes if note))
+
+    def _inner(self, spec: MapSpec, hidden: frozenset[str]) -> _Shape:
+        """Choose the class of the maps in a map of maps."""
+        if isinstance(spec.inner, MapSpec):
+            return self._shape(spec.inner, hidden)
+        note = "no definition of the maps in it: set `inner` before load"
+        return _Shape(
+            ANY_MAP.home, self.imports.name(ANY_MAP.name, hidden), "None", "None", (note,)
+        )
 
     def _content(self, type_id: int, size: int, hidden: frozenset[str]) -> PyType:
         """Describe a key or a value, of which the definition may give only the size."""
@@ -323,11 +348,12 @@ class _Builder:
         note = f"only the size is given: {size} bytes"
         return opaque(size, note, self.imports, hidden)
 
-    def _event(self, event: Event, hidden: frozenset[str]) -> PyType:
-        if event.type_id is None:
+    def _event(self, event: Event | None, hidden: frozenset[str]) -> PyType:
+        note = "" if event is None else event.why
+        if event is None or event.type_id is None:
             as_bytes = self.imports.name("bytes", hidden)
-            return PyType(as_bytes, as_bytes, "None", "None")
-        return self.types.describe(event.type_id, self.imports, hidden)
+            return PyType(as_bytes, as_bytes, "None", "None", note)
+        return replace(self.types.describe(event.type_id, self.imports, hidden), note=note)
 
     def _programs(self) -> tuple[ProgramMember, ...]:
         names = self._members(self.spec.programs, naming.GROUP_ATTRIBUTES)

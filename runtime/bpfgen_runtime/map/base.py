@@ -6,12 +6,10 @@ import os
 
 from ..errors import BpfError
 from ..sys import bpf
-from ..uapi import const as k
 from ..values import as_ctype, byte_array
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
@@ -232,11 +230,11 @@ def open_map(fd: Fd, spec: MapSpec) -> Map:
     Raises:
         BpfError: the spec was changed into something that is not of the class it is bound to.
     """
-    cls, key, value = spec.binding or (_class_of(spec), None, None)
+    cls, key, value = spec.binding or (Map, None, None)
     if isinstance(cls, str):
         cls = _import(cls)
-    if cls is Map and spec.map_type in (k.BPF_MAP_TYPE_STRUCT_OPS, k.BPF_MAP_TYPE_ARENA):
-        cls = _class_of(spec)
+    if cls is Map and not spec.is_data:
+        cls = class_by_type(spec.map_type, spec.value_size)
     try:
         live: Map = cls(
             fd,
@@ -255,42 +253,15 @@ def open_map(fd: Fd, spec: MapSpec) -> Map:
     return live
 
 
+def class_by_type(map_type: int, value_size: int) -> type[Map]:
+    """Return the class of a type of map, `Map` where there is none."""
+    from ..map_classes import class_of
+
+    return _import(class_of(map_type, value_size).home)
+
+
 def _import(path: str) -> type[Map]:
     """Return a class by its name in this package, `module.Name`."""
     module, _, name = path.rpartition(".")
     cls: type[Map] = getattr(__import__(module, globals(), None, [name], 2), name)
     return cls
-
-
-def _class_of(spec: MapSpec) -> Callable[..., Map]:
-    if spec.is_data:
-        return Map
-    if spec.map_type in (k.BPF_MAP_TYPE_HASH, k.BPF_MAP_TYPE_LRU_HASH):
-        from .hash import HashMap
-
-        return HashMap
-    if spec.map_type == k.BPF_MAP_TYPE_ARRAY:
-        from .array import ArrayMap
-
-        return ArrayMap
-    if spec.map_type in (k.BPF_MAP_TYPE_PERCPU_HASH, k.BPF_MAP_TYPE_LRU_PERCPU_HASH):
-        from .percpu import PerCpuHashMap
-
-        return PerCpuHashMap
-    if spec.map_type == k.BPF_MAP_TYPE_PERCPU_ARRAY:
-        from .percpu import PerCpuArrayMap
-
-        return PerCpuArrayMap
-    if spec.map_type == k.BPF_MAP_TYPE_RINGBUF:
-        from ..ringbuf import RingBuf
-
-        return RingBuf
-    if spec.map_type == k.BPF_MAP_TYPE_STRUCT_OPS:
-        from ..link.struct_ops import StructOpsMap
-
-        return StructOpsMap
-    if spec.map_type == k.BPF_MAP_TYPE_ARENA:
-        from .arena import ArenaMap
-
-        return ArenaMap
-    return Map

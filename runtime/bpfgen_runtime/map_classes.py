@@ -1,0 +1,63 @@
+"""Which class serves which type of map: for the generator, and for maps that no skeleton binds."""
+
+from __future__ import annotations
+
+from .uapi import const as k
+
+__all__ = ["ANY_MAP", "MapClass", "class_of", "every_class"]
+
+
+class MapClass:
+    """A class of maps.
+
+    Attributes:
+        home: its module in the runtime and its name, `"map.hash.HashMap"`.
+        parameters: what its type parameters are, in order: `"key"`, `"value"`, `"event"` (of its
+            records), `"inner"` (the class of the maps in it).
+    """
+
+    __slots__ = ("home", "parameters")
+
+    def __init__(self, home: str, *parameters: str) -> None:
+        self.home = home
+        self.parameters = parameters
+
+    @property
+    def name(self) -> str:
+        """The class's name."""
+        return self.home.rpartition(".")[2]
+
+
+#: Maps of types without a class of their own.
+ANY_MAP = MapClass("map.Map")
+
+_HASH = MapClass("map.HashMap", "key", "value")
+_PERCPU_HASH = MapClass("map.PerCpuHashMap", "key", "value")
+
+_CLASSES = {
+    k.BPF_MAP_TYPE_HASH: _HASH,
+    k.BPF_MAP_TYPE_LRU_HASH: _HASH,
+    k.BPF_MAP_TYPE_PERCPU_HASH: _PERCPU_HASH,
+    k.BPF_MAP_TYPE_LRU_PERCPU_HASH: _PERCPU_HASH,
+    k.BPF_MAP_TYPE_ARRAY: MapClass("map.ArrayMap", "value"),
+    k.BPF_MAP_TYPE_PERCPU_ARRAY: MapClass("map.PerCpuArrayMap", "value"),
+    k.BPF_MAP_TYPE_RINGBUF: MapClass("ringbuf.RingBuf", "event"),
+    k.BPF_MAP_TYPE_STRUCT_OPS: MapClass("link.struct_ops.StructOpsMap"),
+    k.BPF_MAP_TYPE_ARENA: MapClass("map.arena.ArenaMap"),
+}
+
+#: Types whose values may have a second form, by the size of that: (type, bytes).
+_BY_VALUE_SIZE: dict[tuple[int, int], MapClass] = {}
+
+
+def class_of(map_type: int, value_size: int) -> MapClass:
+    """Return the class of a type of map, `ANY_MAP` where there is none."""
+    found = _BY_VALUE_SIZE.get((map_type, value_size))
+    return found or _CLASSES.get(map_type, ANY_MAP)
+
+
+def every_class() -> list[MapClass]:
+    """Return all classes."""
+    return list(
+        {one.name: one for one in (ANY_MAP, *_CLASSES.values(), *_BY_VALUE_SIZE.values())}.values()
+    )

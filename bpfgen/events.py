@@ -7,13 +7,11 @@ from typing import NamedTuple
 
 from bpfgen_runtime.btf import BTF_KIND_VAR, Btf, Enum, Int, Struct, Typedef, Union
 from bpfgen_runtime.errors import GenerateError
+from bpfgen_runtime.map_classes import class_of
 from bpfgen_runtime.spec import MapSpec
-from bpfgen_runtime.uapi.const import BPF_MAP_TYPE_RINGBUF
 
-__all__ = ["EVENT_MAPS", "Event", "event_types"]
+__all__ = ["Event", "event_types"]
 
-#: Maps that carry records rather than keys and values.
-EVENT_MAPS = frozenset({BPF_MAP_TYPE_RINGBUF})
 
 _TAG = "bpfgen:event="
 
@@ -40,7 +38,11 @@ def event_types(
     Raises:
         GenerateError: an unknown map or type; the message lists those that exist.
     """
-    carriers = [name for name, spec in maps.items() if spec.map_type in EVENT_MAPS]
+    carriers = [
+        name
+        for name, spec in maps.items()
+        if "event" in class_of(spec.map_type, spec.value_size).parameters
+    ]
     for name in asked:
         if name not in carriers:
             what = "no ring buffer" if name in maps else "no map of the object"

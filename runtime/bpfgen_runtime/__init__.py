@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .errors import KeyMissingError as KeyMissingError
     from .errors import LinkerError as LinkerError
     from .errors import NotSupportedError as NotSupportedError
+    from .errors import RecordError as RecordError
     from .errors import RelocationError as RelocationError
     from .errors import SyscallError as SyscallError
     from .errors import VerifierError as VerifierError
@@ -73,6 +74,7 @@ __all__ = [
     "PerCpuHashMap",
     "Program",
     "ProgramSpec",
+    "RecordError",
     "RelocationError",
     "RingBuf",
     "Skeleton",

@@ -5,6 +5,7 @@ BpfError
   FormatError(section, offset) > ElfError, BtfError
   RelocationError, LinkerError, GenerateError
   ClosedError
+  RecordError(data)
   NotSupportedError(feature)
   SyscallError(BpfError, OSError; command)
     KeyMissingError(+KeyError), KeyExistsError, VerifierError(log, summary, source …)
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .errors_more import KeyExistsError as KeyExistsError
     from .errors_more import KeyMissingError as KeyMissingError
     from .errors_more import LinkerError as LinkerError
+    from .errors_more import RecordError as RecordError
     from .errors_more import RelocationError as RelocationError
     from .errors_more import VerifierError as VerifierError
 else:
@@ -52,6 +54,7 @@ __all__ = [
     "KeyMissingError",
     "LinkerError",
     "NotSupportedError",
+    "RecordError",
     "RelocationError",
     "SyscallError",
     "VerifierError",

@@ -19,6 +19,7 @@ __all__ = [
     "KeyExistsError",
     "KeyMissingError",
     "LinkerError",
+    "RecordError",
     "RelocationError",
     "VerifierError",
 ]
@@ -62,6 +63,21 @@ class LinkerError(BpfError):
 
 class GenerateError(BpfError):
     """A skeleton cannot be generated; the message names the map, type or name in the way."""
+
+
+class RecordError(BpfError):
+    """A record of a ring or perf buffer is not of the type that the buffer was declared to carry.
+
+    It was passed over; the next call goes on behind it.
+
+    Args:
+        message: which buffer, and what does not fit.
+        data: the record's bytes.
+    """
+
+    def __init__(self, message: str, data: bytes) -> None:
+        super().__init__(message)
+        self.data = data
 
 
 class KeyMissingError(SyscallError, KeyError):

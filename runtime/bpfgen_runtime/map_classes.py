@@ -42,6 +42,7 @@ _CLASSES = {
     k.BPF_MAP_TYPE_ARRAY: MapClass("map.ArrayMap", "value"),
     k.BPF_MAP_TYPE_PERCPU_ARRAY: MapClass("map.PerCpuArrayMap", "value"),
     k.BPF_MAP_TYPE_RINGBUF: MapClass("ringbuf.RingBuf", "event"),
+    k.BPF_MAP_TYPE_PERF_EVENT_ARRAY: MapClass("perfbuf.PerfBuffer", "event"),
     k.BPF_MAP_TYPE_STRUCT_OPS: MapClass("link.struct_ops.StructOpsMap"),
     k.BPF_MAP_TYPE_ARENA: MapClass("map.arena.ArenaMap"),
 }

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
-from itertools import chain
 from mmap import MAP_SHARED, PAGESIZE, PROT_READ, PROT_WRITE, mmap
-from select import POLLIN, poll
-from struct import Struct as Format
-from time import monotonic, sleep
 
 from .errors import BpfError, SyscallError
-from .map.base import Map
+from .stream import BATCH, Decoder, EventMap, Fence
 from .uapi.const import (
     BPF_MAP_TYPE_RINGBUF,
     BPF_RINGBUF_BUSY_BIT,
@@ -20,100 +16,65 @@ from .uapi.const import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any, Generic, TypeVar
+    from typing import Any, TypeVar
 
     from .values import CType
 
     E = TypeVar("E")
-
-    class _Generic(Generic[E]):
-        __slots__ = ()
-
 else:
     E = object
-
-    class _Generic:
-        __slots__ = ()
-        __class_getitem__ = classmethod(type(list[int]))
 
 
 __all__ = ["RingBuf"]
 
-#: How many records `poll` decodes before it gives the first of them out. Fewer than the objects
-#: that may be made before the garbage collector looks at them (700): a loop that keeps no records
-#: never wakes it.
-BATCH = 512
-
-#: Seconds to wait for a program that is just writing the next record.
-BUSY_WAIT = 50e-6
-
 _FLAGS = BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT
 
 
-class RingBuf(Map, _Generic[E]):
-    """A ring buffer whose records are decoded as `E`; without an event type, as bytes.
+class RingBuf(EventMap[E]):
+    """A ring buffer whose records are decoded as `E`; see `EventMap`.
 
-    Each record is given out once. A record longer than the event type has a tail that is not
-    decoded (use the `_raw` methods for it), a shorter one is an error. Records that were decoded
-    and not yet given out, because a `for` loop was left, come first in the next call; the typed
-    and the `_raw` methods keep such leftovers apart. The kernel has one consumer per ring buffer
-    in mind: two processes, or two `RingBuf`s of the same map, would disturb each other.
-
-    `fileno()` becomes readable when there are records: for an event loop, which then calls
-    `consume()`.
+    Records come in the order in which programs reserved them; what a full buffer has no room for,
+    its program is told. The kernel has one consumer per ring buffer in mind: two processes, or two
+    `RingBuf`s of the same map, would disturb each other.
 
     Kernel: BPF_MAP_TYPE_RINGBUF, since v5.8.
     """
 
-    __slots__ = ("_maps", "_memory", "_raw", "_typed")
+    __slots__ = ("_maps", "_memory")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        event = kwargs.get("value")
         super().__init__(*args, **kwargs)
         if self.map_type != BPF_MAP_TYPE_RINGBUF:
             raise BpfError(f"map {self.name!r} is no ring buffer: its type is {self.type!r}")
         self._maps: tuple[mmap, ...] = ()
         self._memory: RingMemory | None = None
-        self._raw: _Stream = _Stream(Decoder(None, self.name))
-        self._typed = self._raw
-        if event is not None:
-            self._typed = _Stream(Decoder(self.value_type, self.name))
 
-    def poll(self, timeout: float | None = None) -> Iterator[E]:
-        """Yield records as they come, until `timeout` seconds have passed.
+    def poll_fileno(self) -> int:
+        """Return a descriptor that becomes readable when there are records: the map's own."""
+        return self.fileno()
 
-        Args:
-            timeout: None for ever; 0 yields what is there now.
+    @property
+    def size(self) -> int:
+        """The bytes that the buffer has for records and their headers of 8 bytes."""
+        self._open()
+        return self.max_entries
 
-        Raises:
-            BpfError: a record is shorter than the event type; it is passed over.
-            ClosedError: the ring buffer was closed.
-        """
-        return self._poll(self._typed, timeout)
+    @property
+    def available(self) -> int:
+        """The bytes, headers and all, that are not consumed yet; some may be being written."""
+        memory = self._open()
+        consumed = memory.consumed()
+        return max(memory.produced() - consumed, 0)
 
-    def poll_raw(self, timeout: float | None = None) -> Iterator[bytes]:
-        """Yield records like `poll`, as bytes of their whole length."""
-        return self._poll(self._raw, timeout)
+    @property
+    def consumer_pos(self) -> int:
+        """How far records were consumed, bytes since the buffer was made."""
+        return self._open().consumed()
 
-    def consume(self, max_records: int | None = None) -> list[E]:
-        """Return the records that are there now, at most `max_records`, without waiting."""
-        return self._consume(self._typed, max_records)
-
-    def consume_raw(self, max_records: int | None = None) -> list[bytes]:
-        """Return records like `consume`, as bytes of their whole length."""
-        return self._consume(self._raw, max_records)
-
-    def __iter__(self) -> Iterator[E]:
-        """Yield records as they come, for ever."""
-        return self.poll()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until there are records, at most `timeout` seconds; return whether there are."""
-        poller = poll()
-        poller.register(self.fileno(), POLLIN)
-        # Rounded up to milliseconds; the kernel's limit is 2**31 of them.
-        return bool(poller.poll(None if timeout is None else min(timeout * 1000 + 0.999, 1 << 30)))
+    @property
+    def producer_pos(self) -> int:
+        """How far room was reserved, bytes since the buffer was made."""
+        return self._open().produced()
 
     def close(self) -> None:
         memory, self._memory = self._memory, None
@@ -123,6 +84,9 @@ class RingBuf(Map, _Generic[E]):
         for one in maps:
             one.close()
         super().close()
+
+    def _decoder(self, event: CType[Any] | None) -> Decoder:
+        return Decoder(event, f"ring buffer {self.name!r}", BPF_RINGBUF_HDR_SZ)
 
     def _open(self) -> RingMemory:
         memory = self._memory
@@ -149,111 +113,6 @@ class RingBuf(Map, _Generic[E]):
         )
         return memory
 
-    def _poll(self, stream: _Stream, timeout: float | None) -> Iterator[Any]:
-        # chain() hands records out in C, and leaves the rest in the stream if nobody asks for more.
-        return chain.from_iterable(self._batches(stream, timeout))
-
-    def _batches(self, stream: _Stream, timeout: float | None) -> Iterator[Iterator[Any]]:
-        deadline = None if timeout is None else monotonic() + timeout
-        target = None
-        while True:
-            yield stream.ready
-            memory = self._open()
-            left = None if deadline is None else deadline - monotonic()
-            if left is not None and left <= 0:
-                # What was there at the deadline is still given out.
-                if target is None:
-                    target = memory.produced()
-                if memory.consumed() >= target:
-                    return
-            batch = memory.read(stream.decoder, BATCH)
-            if batch:
-                stream.ready = iter(batch)
-                continue
-            if target is not None:
-                return
-            if self.wait(left) and memory.busy():
-                sleep(BUSY_WAIT)
-
-    def _consume(self, stream: _Stream, max_records: int | None) -> list[Any]:
-        limit = 1 << 62 if max_records is None else max_records
-        records: list[Any] = []
-        if limit <= 0:
-            return records
-        for record in stream.ready:
-            records.append(record)
-            if len(records) == limit:
-                return records
-        try:
-            return records + self._open().read(stream.decoder, limit - len(records))
-        except Exception:
-            stream.ready = iter(records)
-            raise
-
-
-class _Stream:
-    """A decoder, and the records that it decoded and nobody has got yet."""
-
-    __slots__ = ("decoder", "ready")
-
-    def __init__(self, decoder: Decoder) -> None:
-        self.decoder = decoder
-        self.ready: Iterator[Any] = iter([])
-
-
-class Decoder:
-    """Decodes records of one type, singly or many at once.
-
-    Args:
-        event: the records' type; None for bytes.
-        name: the ring buffer's name, for messages.
-    """
-
-    __slots__ = ("_build", "_event", "_length", "_name", "_records")
-
-    def __init__(self, event: CType[Any] | None, name: str) -> None:
-        self._event = event
-        self._name = name
-        self._length = -1
-        self._records: Callable[[memoryview], Iterator[tuple[Any, ...]]]
-        self._build: Callable[[Iterator[tuple[Any, ...]]], list[Any]]
-
-    def one(self, data: memoryview, start: int, length: int) -> Any:
-        """Decode the record of `length` bytes whose header is at `start`."""
-        start += BPF_RINGBUF_HDR_SZ
-        event = self._event
-        if event is None:
-            return bytes(data[start : start + length])
-        if length < event.size:
-            raise BpfError(
-                f"ring buffer {self._name!r}: a record of {length} bytes is too short for"
-                f" {event.c_name}, which has {event.size}: is that the type that programs write?"
-            )
-        return event.decode(data, start)
-
-    def many(self, data: memoryview, length: int) -> list[Any]:
-        """Decode a run of records, headers and all, that have all the same length."""
-        if length != self._length:
-            self._prepare(length)
-        return self._build(self._records(data))
-
-    def _prepare(self, length: int) -> None:
-        event = self._event
-        pad = -length % 8
-        if event is None:
-            self._records = Format(f"<8x{length}s{pad}x").iter_unpack
-            self._build = _unwrap
-        else:
-            codec = event.codec
-            pad += length - event.size
-            self._records = Format(f"{codec.order}8x{codec.format}{pad}x").iter_unpack
-            self._build = codec.build
-        self._length = length
-
-
-def _unwrap(tuples: Iterator[tuple[Any, ...]]) -> list[Any]:
-    return [value for (value,) in tuples]
-
 
 class RingMemory:
     """The consumer's side of a ring buffer: two positions, and records between them.
@@ -265,12 +124,8 @@ class RingMemory:
     clears it (by an atomic exchange) after the program has written the data. So this side must
     read in the same order: the producer's position, then headers, then data; and it must be done
     with the data before it stores its own position, which gives the room back. Reads of positions
-    and headers are single aligned loads (a memoryview's item is copied with its constant size).
-    That they happen in order is free on x86, which reorders neither loads nor a load with a later
-    store. Elsewhere it needs a barrier, and Python has none, but locks have: releasing one orders
-    what came before it, acquiring one what comes after it, and an acquisition is not moved before
-    an earlier release. `_fence` does just that, on all machines, once for a run of records, so
-    what runs on one is what was tested on the other.
+    and headers are single aligned loads (a memoryview's item is copied with its constant size);
+    `Fence`, once for a run of records, has them happen in order.
 
     Args:
         consumer: the page that begins with the consumer's position, writable.
@@ -282,10 +137,10 @@ class RingMemory:
     __slots__ = (
         "_consumer",
         "_data",
+        "_fence",
         "_headers",
         "_mask",
         "_mutex",
-        "_order",
         "_producer",
     )
 
@@ -298,8 +153,7 @@ class RingMemory:
         self._headers = self._data.cast("I")
         self._mask = size - 1
         self._mutex = allocate_lock()
-        self._order = allocate_lock()
-        self._order.acquire()
+        self._fence = Fence()
 
     def close(self) -> None:
         """Let go of the memory, so that it can be unmapped."""
@@ -317,15 +171,20 @@ class RingMemory:
 
     def busy(self) -> bool:
         """Tell whether the next record is there and still being written."""
-        position = self._consumer[0]
-        if position >= self._producer[0]:
-            return False
-        self._fence()
-        return self._headers[(position & self._mask) >> 2] & BPF_RINGBUF_BUSY_BIT != 0
+        with self._mutex:
+            position = self._consumer[0]
+            if position >= self._producer[0]:
+                return False
+            self._fence()
+            return self._headers[(position & self._mask) >> 2] & BPF_RINGBUF_BUSY_BIT != 0
 
-    def _fence(self) -> None:
-        self._order.release()
-        self._order.acquire()
+    def mark(self) -> int:
+        """Return how far records are written now."""
+        return self.produced()
+
+    def reached(self, mark: int) -> bool:
+        """Tell whether all records up to a mark were read."""
+        return self.consumed() >= mark
 
     def read(self, decoder: Decoder, limit: int) -> list[Any]:
         """Decode up to `limit` finished records and give their room back.
@@ -359,7 +218,9 @@ class RingMemory:
                     if count == 1:
                         records.append(decoder.one(data, start, length))
                     else:
-                        records += decoder.many(data[start : start + count * stride], length)
+                        records += decoder.many(
+                            data[start : start + count * stride], length, stride
+                        )
                 except Exception as error:
                     if count > 1:  # one of them: which?
                         guess = growth = 1

@@ -19,6 +19,7 @@ from bpfgen_runtime.errors import (
     KeyMissingError,
     LinkerError,
     NotSupportedError,
+    RecordError,
     RelocationError,
     SyscallError,
     VerifierError,
@@ -38,6 +39,7 @@ SAMPLES: tuple[tuple[BpfError, tuple[type[BaseException], ...], str], ...] = (
     (LinkerError("symbol 'x' twice"), (BpfError,), "symbol 'x' twice"),
     (GenerateError("map 'm'"), (BpfError,), "map 'm'"),
     (ClosedError("map 'm' is closed"), (BpfError,), "map 'm' is closed"),
+    (RecordError("ring buffer 'm'", b"\0"), (BpfError,), "ring buffer 'm'"),
     (NotSupportedError("arena"), (BpfError,), "arena not supported"),
     (
         NotSupportedError("arena", "needs Linux 6.9"),

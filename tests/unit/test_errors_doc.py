@@ -16,11 +16,15 @@ from bpfgen_runtime.errors import (
     KeyExistsError,
     KeyMissingError,
     NotSupportedError,
+    RecordError,
     RelocationError,
     SyscallError,
     VerifierError,
 )
 from bpfgen_runtime.object import Object
+from bpfgen_runtime.stream import Decoder
+
+from tests.unit.test_ringbuf import Event
 
 ROOT = Path(__file__).resolve().parents[2]
 DOC = (ROOT / "docs" / "errors.md").read_text()
@@ -40,6 +44,11 @@ def closed() -> None:
         pass
 
 
+def short_record() -> None:
+    decoder = Decoder(Event.__ctype__, "ring buffer 'events'")
+    decoder.one(memoryview(bytes(16)), 0, 5)
+
+
 def test_messages_are_as_documented() -> None:
     """Each example of the document is the message of an error of that class."""
     made = [
@@ -48,6 +57,7 @@ def test_messages_are_as_documented() -> None:
         RelocationError("function 'bad', instruction 3: symbol 'missing' is not defined"),
         NotSupportedError("section 'maps' of object 'old'"),
         raised(ClosedError, closed),
+        raised(RecordError, short_record),
         SyscallError(errno.EPERM, "BPF_MAP_CREATE", "create map 'counts'"),
         KeyMissingError(errno.ENOENT, "BPF_MAP_LOOKUP_ELEM", "look up 1 in map 'counts'"),
         KeyExistsError(errno.EEXIST, "BPF_MAP_UPDATE_ELEM", "insert 1 into map 'counts'"),

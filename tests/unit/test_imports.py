@@ -27,7 +27,7 @@ LAYERS = (
     ("plan",),
     ("map", "program"),
     ("load", "load_maps", "object"),
-    ("link", "ringbuf", "perfbuf", "usdt", "struct_ops"),
+    ("link", "stream", "ringbuf", "perfbuf", "perfmem", "poller", "usdt", "struct_ops"),
     ("skeleton",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

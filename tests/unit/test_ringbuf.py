@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from bpfgen_runtime.errors import BpfError
-from bpfgen_runtime.ringbuf import BATCH, Decoder, RingMemory
+from bpfgen_runtime.ringbuf import RingMemory
+from bpfgen_runtime.stream import BATCH, Decoder
 from bpfgen_runtime.values import Struct, as_ctype, dataclass, enum_of, u32, u64
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -248,7 +249,7 @@ def test_interrupt_loses_nothing() -> None:
     class Interrupted(Decoder):
         __slots__ = ()
 
-        def many(self, data: memoryview, length: int) -> list[Any]:
+        def many(self, data: memoryview, length: int, stride: int) -> list[Any]:
             raise KeyboardInterrupt
 
     ring = FakeRing()

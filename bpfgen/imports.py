@@ -17,8 +17,9 @@ from bpfgen_runtime.sections import PROGRAM_MODULES
 __all__ = ["Imports", "isort_key", "link_class", "natural_key"]
 
 _VALUES = (
-    "Address CharArray Constant DataSection Global Struct array be bool8 byte_array char_array "
-    "dataclass enum_of f32 f64 i8 i16 i32 i64 i128 opaque pointer u8 u16 u32 u64 u128"
+    "Address CharArray Constant DataSection Global Struct Union array be bits bool8 byte_array "
+    "char_array dataclass enum_of field f32 f64 i8 i16 i32 i64 i128 opaque pointer u8 u16 u32 u64 "
+    "u128"
 )
 
 
@@ -27,7 +28,9 @@ def link_class(program_class: str) -> str:
     return f"{program_class.removesuffix('Program')}Link"
 
 
-_BUILTINS = frozenset({"bool", "bytes", "classmethod", "float", "int", "str", "tuple", "type"})
+_BUILTINS = frozenset(
+    {"bool", "bytes", "classmethod", "float", "int", "object", "str", "tuple", "type"}
+)
 
 _MAPS = {one.name: f"bpfgen_runtime.{one.home.rpartition('.')[0]}" for one in every_class()}
 
@@ -55,12 +58,13 @@ _MODULES: dict[str, str] = {
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "bpfgen_runtime.spec"),
     "Members": "bpfgen_runtime.skeleton",
     "ClassVar": "typing",
+    "overload": "typing",
 }
 
 #: Needed by annotations only, hence imported under TYPE_CHECKING: classes of maps are imported when
 #: a map is asked for, those of links by the program's.
 _TYPING_ONLY = frozenset(
-    {"ClassVar", "MapSpec", "Members", "ProgramSpec"}
+    {"ClassVar", "MapSpec", "Members", "ProgramSpec", "overload"}
     | set(_MAPS)
     | {name for name in _MODULES if name.endswith("Link")}
 )

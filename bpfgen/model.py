@@ -243,7 +243,7 @@ class _Builder:
         sections = tuple(self._section(name) for name in self.variables)
         base_names = {name: self.imports.name(name) for name in _BASES}
         if structs:
-            base_names |= {name: self.imports.name(name) for name in ("Struct", "dataclass")}
+            base_names["dataclass"] = self.imports.name("dataclass")
         if enums:
             base_names["CEnum"] = self.imports.name("CEnum")
         if sections:

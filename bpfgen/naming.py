@@ -39,7 +39,8 @@ KEYWORDS = _words(
 
 #: What `bpfgen_runtime.values.Struct` keeps for itself; tests compare it with the class.
 STRUCT_ATTRIBUTES = _words(
-    "BYTE_ORDER LAYOUT SIZE _ctype _defaults _fields _values from_bytes iter_unpack to_bytes"
+    "BYTE_ORDER LAYOUT SIZE TYPE_CHECKING UNIONS _ctype _defaults _fields _is_whole _members "
+    "_shown _unions _values from_bytes iter_unpack to_bytes"
 )
 
 #: The same of `bpfgen_runtime.values.DataSection`.

@@ -7,7 +7,7 @@ types, and `structs` and `enums` the classes.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ from bpfgen_runtime.btf import (
 from bpfgen_runtime.errors import BtfError
 
 from .imports import Imports
-from .layout import KERNEL_MANAGED, bitfield_width, slots
+from .layout import KERNEL_MANAGED, Layout, Slot, lay_out, managed
 from .naming import STRUCT_ATTRIBUTES, Scope, cap_words, enumerator_names
 
 __all__ = ["EnumClass", "Field", "PyType", "Root", "StructClass", "TypeTable"]
@@ -67,29 +67,41 @@ class PyType:
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a generated struct class."""
+    """One field of a generated struct class.
+
+    Attributes:
+        default: the expression that the class body assigns.
+    """
 
     name: str
     offset: int
     type: PyType
+    default: str
 
 
 @dataclass(frozen=True)
 class StructClass:
-    """One struct to be written as a dataclass.
+    """One struct or union to be written as a dataclass.
 
     Attributes:
         c_name: e.g. `struct exec_event`.
+        base: the name by which its base class is imported.
+        unions: offset and size of its anonymous unions.
         notes: comments on members that are no fields.
-        has_init: the constructor accepts more than the fields give back, and needs a signature.
+        inits: the constructor's signatures, parameters each, where the fields do not give it;
+            several ones are overloads.
+        names: the names by which the class body uses `object` and `overload`.
     """
 
     name: str
     c_name: str
     size: int
+    base: str
     fields: tuple[Field, ...]
+    unions: tuple[tuple[int, int], ...]
     notes: tuple[str, ...]
-    has_init: bool
+    inits: tuple[tuple[str, ...], ...]
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -115,6 +127,7 @@ class TypeTable:
         self.btf = btf
         self.big_endian = byte_order == ">"
         self._c_names: dict[int, str] = {}
+        self._layouts: dict[int, Layout] = {}
         raw: dict[int, str] = {}  # id of a struct or enum -> the name to make the class's name of
         for root in roots:
             self._collect(root.type_id, root.fallback, raw)
@@ -136,13 +149,14 @@ class TypeTable:
         if isinstance(kind, Array):
             self._collect(kind.type, fallback, raw, (*above, id))
         elif id not in raw and self._is_class(kind):
-            word = "enum" if isinstance(kind, Enum) else "struct"
+            word = type(kind).__name__.lower().removesuffix("64")
             name = raw[id] = kind.name or typedef or fallback
             self._c_names[id] = f"{word} {kind.name}" if kind.name else typedef or f"{word} {{...}}"
             if isinstance(kind, Struct):
-                for member in kind.members:
-                    if member.name and not bitfield_width(self.btf, member):
-                        self._collect(member.type, f"{name}_{member.name}", raw, (*above, id))
+                self._layouts[id] = lay_out(self.btf, kind)
+                for slot in self._layouts[id].slots:
+                    if slot.type_id is not None:
+                        self._collect(slot.type_id, f"{name}_{slot.name}", raw, (*above, id))
 
     def _strip(self, type_id: int) -> tuple[int, BtfType, str]:
         """Follow modifiers and typedefs; also give the last typedef's name."""
@@ -159,7 +173,7 @@ class TypeTable:
     @staticmethod
     def _is_class(kind: BtfType) -> bool:
         if isinstance(kind, Struct):
-            return not isinstance(kind, Union) and kind.name not in KERNEL_MANAGED
+            return kind.name not in KERNEL_MANAGED
         # An enum without enumerators is only a declaration, and no Python enum.
         return isinstance(kind, Enum) and bool(kind.values)
 
@@ -179,6 +193,9 @@ class TypeTable:
     def _describe(self, type_id: int, imports: Imports, hidden: Set[str]) -> PyType:
         """Write the use of a type inside a struct, whose own byte order holds for its fields."""
         id, kind, _ = self._strip(type_id)
+        if managed(self.btf, type_id):
+            note = f"{self.btf.c_name(type_id)}, managed by the kernel: opaque bytes"
+            return opaque(self.btf.size_of(type_id), note, imports, hidden)
         if isinstance(kind, Array):
             return self._array(kind, imports, hidden)
         if isinstance(kind, Struct) and self._is_class(kind):
@@ -203,11 +220,29 @@ class TypeTable:
                 ctype = f"{imports.name('enum_of', hidden)}({name}, {storage})"
                 return PyType(name, name, ctype, f"{name}(0)", has_order=kind.size > 1)
         if found is None or not found[1]:
-            note = f"{self.btf.c_name(type_id)}: opaque for now"
+            note = f"{self.btf.c_name(type_id)} has no Python type: opaque bytes"
             return opaque(self.btf.size_of(id), note, imports, hidden)
         annotation, ctype = imports.name(found[0], hidden), imports.name(found[1], hidden)
         has_order = self.btf.size_of(id) > 1
         return PyType(annotation, annotation, ctype, found[2], has_order=has_order)
+
+    def _bitfield(self, slot: Slot, imports: Imports, hidden: Set[str]) -> PyType:
+        """Write a bitfield's type: an integer, a bool, or an enum, of fewer bits."""
+        assert slot.type_id is not None
+        id, kind, _ = self._strip(slot.type_id)
+        is_signed = kind.signed if isinstance(kind, Enum) else getattr(kind, "is_signed", False)
+        # Of the type that stores it only the sign has a meaning; 0 stands for sizes of no C type.
+        storage = _integer(getattr(kind, "size", 0), is_signed) or ("i64" if is_signed else "u64")
+        annotation, element, default = "int", imports.name(storage, hidden), "0"
+        if isinstance(kind, Int) and kind.is_bool:
+            annotation, element, default = "bool", imports.name("bool8", hidden), "False"
+        if id in self.names:
+            annotation, default = self.names[id], f"{self.names[id]}(0)"
+            element = f"{imports.name('enum_of', hidden)}({annotation}, {element})"
+        else:
+            annotation = imports.name(annotation, hidden)
+        ctype = f"{imports.name('bits', hidden)}({element}, {slot.shift}, {slot.width})"
+        return PyType(annotation, annotation, ctype, default)
 
     def _array(self, kind: Array, imports: Imports, hidden: Set[str]) -> PyType:
         element = self.btf.type(self.btf.resolve(kind.type))
@@ -252,8 +287,10 @@ class TypeTable:
             kind = self.btf.type(id)
             if id in found or not isinstance(kind, Struct):
                 return
-            for member in kind.members:
-                part, inner, _ = self._strip(member.type)
+            for slot in self._layouts[id].slots:
+                if slot.type_id is None:
+                    continue
+                part, inner, _ = self._strip(slot.type_id)
                 while isinstance(inner, Array):
                     part, inner, _ = self._strip(inner.type)
                 if part in self.names:
@@ -267,31 +304,69 @@ class TypeTable:
     def _struct(self, id: int, imports: Imports) -> StructClass:
         kind = self.btf.type(id)
         assert isinstance(kind, Struct)
-        every = slots(self.btf, kind)
-        named = [slot.name for slot in every if slot.is_named]
-        attributes = Scope.members(named, STRUCT_ATTRIBUTES | set(self.names.values()))
-        scope = Scope(attributes.values())  # C's names have precedence over made-up ones
-        placed = [
-            (attributes[slot.name] if slot.is_named else scope.add(slot.name), slot)
-            for slot in every
-            if slot.is_field
-        ]
-        hidden = frozenset(name for name, _ in placed)
-        fields = []
-        for name, slot in placed:
-            if slot.type_id is None:
-                use = opaque(slot.size, slot.note, imports, hidden)
+        layout = self._layouts[id]
+        stored = {f"_union_{offset}" for offset, _ in layout.unions}
+        names = self._field_names(layout, STRUCT_ATTRIBUTES | set(self.names.values()) | stored)
+        hidden = frozenset(names.values())
+        fields = {}
+        for place, name in names.items():
+            slot = layout.slots[place]
+            assert slot.type_id is not None
+            if slot.width:
+                use = self._bitfield(slot, imports, hidden)
             else:
                 use = self._describe(slot.type_id, imports, hidden)
-            fields.append(Field(name, slot.offset, use))
+            default = use.default
+            if slot.union is not None:
+                default = f"{imports.name('field', hidden)}(default={default}, kw_only=True)"
+            fields[place] = Field(name, slot.offset, use, default)
+        is_union = isinstance(kind, Union)
+        inits = _signatures(layout, fields)
+        wanted = ("object", "overload") if len(inits) > 1 else ()
         return StructClass(
             self.names[id],
             self._c_names[id],
             kind.size,
-            tuple(fields),
-            tuple(slot.note for slot in every if not slot.is_field),
-            any(field.type.accepts != field.type.annotation for field in fields),
+            imports.name("Union" if is_union else "Struct"),
+            tuple(fields.values()),
+            () if is_union else layout.unions,
+            tuple(slot.note for slot in layout.slots if slot.note),
+            inits,
+            {name: imports.name(name, hidden) for name in wanted},
         )
+
+    @staticmethod
+    def _field_names(layout: Layout, reserved: Set[str]) -> dict[int, str]:
+        """Name the fields: place in `slots` to attribute."""
+        places = [place for place, slot in enumerate(layout.slots) if slot.type_id is not None]
+        c_names = [layout.slots[place].name for place in places]
+        attributes = Scope.members(dict.fromkeys(c_names), reserved)
+        scope = Scope(attributes.values())
+        names: dict[int, str] = {}
+        for place, c_name in zip(places, c_names, strict=True):
+            # Twice the same name, as only anonymous members of no compiler's making have it.
+            name = attributes[c_name]
+            names[place] = scope.add(name) if name in names.values() else name
+        return names
+
+
+def _signatures(layout: Layout, fields: Mapping[int, Field]) -> tuple[tuple[str, ...], ...]:
+    """Write the parameters of a constructor that the fields alone do not give."""
+    unions = {place for place in fields if layout.slots[place].union is not None}
+    if not unions and all(f.type.accepts == f.type.annotation for f in fields.values()):
+        return ()
+
+    def parameter(place: int) -> str:
+        return f"{fields[place].name}: {fields[place].type.accepts} = ..."
+
+    this = "self"
+    while any(field.name == this for field in fields.values()):
+        this = f"_{this}"
+    common = [this, *(parameter(place) for place in fields if place not in unions)]
+    return tuple(
+        (*common, *(["*"] if way else []), *(parameter(place) for place in way if place in fields))
+        for way in layout.ways
+    )
 
 
 def opaque(size: int, note: str, imports: Imports, hidden: Set[str] = frozenset()) -> PyType:

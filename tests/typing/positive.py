@@ -6,6 +6,7 @@ Copied beside the modules of tests/golden and checked by mypy --strict and pyrig
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
+from dataclasses import replace
 
 from bpfgen_runtime import Address, CharArray, Link, MapSpec, Program, ProgramSpec
 from bpfgen_runtime.link.cgroup import CgroupLink
@@ -19,6 +20,7 @@ from globals_skel import Config, Globals, OpenGlobals
 from maps_skel import Key, Maps, OpenMaps, Value
 from nested_skel import Nested, OuterInner, OuterMode, Point, RangeT
 from opaque_skel import Mixed, Opaque
+from opaque_skel import Value as Either
 from programs_skel import Programs
 from scalars_skel import ColorT, Level, Scalars, Scalars2, TcpState
 from text_skel import Text, Texts
@@ -136,7 +138,12 @@ def structs() -> None:
     assert_type(texts.mac, bytes)
     assert_type(texts.offsets, tuple[int, ...])
     assert_type(Texts(comm=b"bash"), Texts)
-    assert_type(Mixed().value, bytes)
+    assert_type(Mixed().value, Either)
+    assert_type(Mixed().value.number, int)
+    assert_type(Mixed(1, Either(text="text"), v6=bytes(16)).v4, int)
+    assert_type(replace(Mixed(), v4=1), Mixed)
+    assert_type(replace(Either(number=1), text=CharArray("a")), Either)
+    assert_type(Mixed(v4=1, a=3, c=-1).c, int)
     assert_type({Point(x=1): 5}, dict[Point, int])
 
 
@@ -161,4 +168,6 @@ def scalars(skel: Scalars, opaque: Opaque) -> None:
     assert_type(skel.maps.by_level[Level.LEVEL_LOW], Scalars2)
     assert_type(skel.maps.allowed[5], bool)
     assert_type(skel.rodata.enabled, bool)
-    assert_type(opaque.maps.mixed[b""], Mixed)
+    assert_type(opaque.maps.mixed[Either(number=5)], Mixed)
+    opaque.bss.current = Either(text="now")
+    assert_type(opaque.bss.current.text, CharArray)

@@ -14,7 +14,7 @@ from tests.support.checkers import Report, mypy_errors, pyright_errors
 HERE = Path(__file__).parent
 
 #: How many lines negative.py marks. Raise it with the file; lowering it wants a reason.
-MARKED = 80
+MARKED = 90
 
 MARK = re.compile(r"# E: ([a-z-]+)$")
 

@@ -70,7 +70,7 @@ SCALARS = [
     (Enum("sign", 4, [Enumerator("A", -1)], signed=True), "Sign", "enum_of(Sign, i32)"),
     (Enum64("big", 8, [Enumerator("A", 1 << 40)]), "Big", "enum_of(Big, u64)"),
     (Struct("flow_key", 4, [Member("a", 1, 0)]), "FlowKey", "FlowKey"),
-    (Union("either", 4, [Member("a", 1, 0)]), "bytes", "opaque(4)"),
+    (Union("either", 4, [Member("a", 1, 0)]), "Either", "Either"),
     (Ptr(1), "Address", "pointer"),
     (Array(1, 1, 3), "tuple[int, ...]", "array(u32, 3)"),
 ]
@@ -170,16 +170,39 @@ def test_unnamed_types() -> None:
     [
         [U32, Struct("loop", 4, [Member("self", 2, 0)])],
         [U32, Struct("loop", 4, [Member("selves", 3, 0)]), Array(2, 1, 1)],
-        [U32, Struct("long", 4, [Member("a", 1, 0), Member("b", 1, 32)])],
-        [U32, Struct("both", 8, [Member("a", 1, 0), Member("b", 1, 16)])],
-        [U32, Struct("back", 8, [Member("a", 1, 32), Member("b", 1, 0)])],
+        [U32, Struct("loop", 4, [Member("", 2, 0)])],
+        [U32, Union("loop", 4, [Member("", 3, 0)]), Struct("other", 4, [Member("", 2, 0)])],
     ],
-    ids=["contains itself", "array of itself", "too long", "overlap", "backwards"],
+    ids=["contains itself", "array of itself", "anonymous", "anonymous, by turns"],
 )
 def test_impossible_structs(types: list[BtfType]) -> None:
-    """A struct that no compiler lays out is an error, not a class."""
-    with pytest.raises(BtfError):
+    """A struct in itself, as no compiler lets it be, is an error, not a class."""
+    with pytest.raises(BtfError, match="contains itself"):
         table(types, 2).structs(Imports(()))
+
+
+@pytest.mark.parametrize(
+    ("struct", "fields", "unions"),
+    [
+        (Struct("long", 4, [Member("a", 1, 0), Member("b", 1, 32)]), {"a": 0}, ()),
+        (Struct("both", 8, [Member("a", 1, 0), Member("b", 1, 16)]), {"a": 0, "b": 2}, ((0, 8),)),
+        (Struct("back", 8, [Member("a", 1, 32), Member("b", 1, 0)]), {"a": 4, "b": 0}, ()),
+        (Struct("twice", 8, [Member("a", 1, 0), Member("a", 1, 32)]), {"a": 0, "a2": 4}, ()),
+        (
+            Struct("bits", 4, [Member("a", 1, 0, 9), Member("b", 1, 8, 4)]),
+            {"a": 0, "b": 1},
+            ((0, 4),),
+        ),
+    ],
+    ids=["too long", "overlap", "backwards", "name twice", "overlapping bits"],
+)
+def test_odd_structs(
+    struct: Struct, fields: dict[str, int], unions: tuple[tuple[int, int], ...]
+) -> None:
+    """Of a struct that no C compiler lays out, each member within it can still be read."""
+    (made,) = table([U32, struct], 2).structs(Imports(()))
+    assert {field.name: field.offset for field in made.fields} == fields
+    assert made.unions == unions
 
 
 def case_with(name: str, events: Mapping[str, str]) -> str:
@@ -293,13 +316,19 @@ def test_text_and_bytes() -> None:
         assert opened.rodata.only_comm == b"init"
 
 
-def test_opaque_bytes_round_trip() -> None:
-    """Members not expressed yet keep their bytes; what the kernel manages is written zero."""
+def test_unions_and_bitfields_round_trip() -> None:
+    """Unions keep all their bytes; padding and what the kernel manages are written zero."""
     module = load_module(Case("opaque").module)
     raw = bytes(range(64))
     mixed = module.Mixed.from_bytes(raw)
     padding = {4, 5, 6, 7, 34, 35, 57, 58, 59}
-    assert mixed.to_bytes() == bytes(0 if at in padding else at for at in raw)
+    expected = bytearray(0 if at in padding else at for at in raw)
+    expected[53] &= 0xF0  # 4 bits without a name
+    assert mixed.to_bytes() == expected
+    assert mixed.v4 == int.from_bytes(raw[36:40], "little")
+    assert mixed.v6 == raw[36:52]
+    assert (mixed.a, mixed.b) == (raw[52] & 7, raw[52] >> 3)
+    assert mixed.value.text == mixed.value.number.to_bytes(8, "little")
     assert module.Locked.from_bytes(b"\xff" * 24).to_bytes() == b"\0\0\0\0\xff\xff\xff\xff" + bytes(
         16
     )

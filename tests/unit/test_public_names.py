@@ -44,6 +44,7 @@ SHARED = {
     "Array": "a BTF kind, and the codec of its values",
     "Enum": "a BTF kind, and the codec of its values",
     "Struct": "a BTF kind, and the base of its values' classes",
+    "Union": "a BTF kind, and the base of its values' classes",
     "LinkInfo": "the kernel's struct, and what users get of it",
 }
 

@@ -5,8 +5,8 @@ Everything that generated modules need is here, except `CEnum`, which is in `val
 """
 
 # The general layout: `ctype` has the types, `struct` the base class of structs, `section` the
-# global variables, `text` what decodes to a built-in type. `codec` and `methods` are compiled
-# code, imported at their first use.
+# global variables, `text` what decodes to a built-in type. `codec`, `methods`,
+# `bitfields`, `source` and `unions` are compiled code, imported at their first use.
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .ctype import CType as CType
 from .ctype import array as array
 from .ctype import as_ctype as as_ctype
 from .ctype import be as be
+from .ctype import bits as bits
 from .ctype import bool8 as bool8
 from .ctype import byte_array as byte_array
 from .ctype import char_array as char_array
@@ -37,7 +38,9 @@ from .section import Constant as Constant
 from .section import DataSection as DataSection
 from .section import Global as Global
 from .struct import Struct as Struct
+from .struct import Union as Union
 from .struct import dataclass as dataclass
+from .struct import field as field
 from .text import Address as Address
 from .text import CharArray as CharArray
 
@@ -49,9 +52,11 @@ __all__ = [
     "DataSection",
     "Global",
     "Struct",
+    "Union",
     "array",
     "as_ctype",
     "be",
+    "bits",
     "bool8",
     "byte_array",
     "char_array",
@@ -59,6 +64,7 @@ __all__ = [
     "enum_of",
     "f32",
     "f64",
+    "field",
     "i8",
     "i16",
     "i32",

@@ -14,9 +14,12 @@ stores are plain slot stores, which CPython specialises, where a frozen class ne
 from __future__ import annotations
 
 import struct as _struct
+from operator import or_
 
+from .bitfields import BitRun
 from .ctype import (
     Array,
+    Bits,
     Bytes,
     Chars,
     Enum,
@@ -28,6 +31,7 @@ from .ctype import (
     refuse_int,
     too_short,
 )
+from .source import TEXTS, Source, enum_cache
 from .text import CharArray
 
 TYPE_CHECKING = False
@@ -56,24 +60,6 @@ CACHED_TEXT = 16
 
 #: What encoding raises on a value that does not fit; the slow path then finds out which it was.
 _REFUSED = (_struct.error, TypeError, ValueError, OverflowError, AttributeError)
-
-
-class _Cache(dict):  # type: ignore[type-arg]
-    """Values made before, by what they were made of; emptied when it has grown large."""
-
-    LIMIT = 4096
-
-    __slots__ = ("make",)
-
-    def __init__(self, make: Callable[[Any], Any]) -> None:
-        self.make = make
-
-    def __missing__(self, key: Any) -> Any:
-        value = self.make(key)
-        if len(self) >= self.LIMIT:
-            self.clear()
-        self[key] = value
-        return value
 
 
 class Codec(_Generic[T]):
@@ -129,38 +115,6 @@ class Codec(_Generic[T]):
 def compile_codec(ctype: CType[T], order: str) -> Codec[T]:
     """Return the codec of a type; its functions are compiled as they are asked for."""
     return Codec(ctype, make_plan(ctype, order), order)
-
-
-class Source:
-    """Source text of one function in the making, and the objects that it refers to."""
-
-    def __init__(self, title: str) -> None:
-        self.title = title
-        self.lines: list[str] = []
-        self.indent = ""
-        self.names: dict[str, Any] = {}
-        self._count = 0
-
-    def line(self, text: str) -> None:
-        self.lines.append(self.indent + text)
-
-    def var(self) -> str:
-        """Return a fresh variable."""
-        self._count += 1
-        return f"v{self._count}"
-
-    def bind(self, value: object) -> str:
-        """Return a global name of an object."""
-        for name, known in self.names.items():
-            if known is value:
-                return name
-        name = f"g{len(self.names)}"
-        self.names[name] = value
-        return name
-
-    def compile(self, name: str) -> Any:
-        exec(compile("\n".join(self.lines), f"<bpfgen {self.title}>", "exec"), self.names)
-        return self.names[name]
 
 
 def _targets(source: Source, count: int) -> tuple[list[str], str]:
@@ -266,7 +220,7 @@ class ScalarPlan(Plan):
 
     def decode(self, source: Source, flat: list[str]) -> str:
         if isinstance(self.ctype, Enum):
-            return f"{source.bind(_cache_of(self.ctype.enum))}[{flat[0]}]"
+            return f"{source.bind(enum_cache(self.ctype.enum))}[{flat[0]}]"
         if self.ctype.wrap is not None:
             return f"{source.bind(self.ctype.wrap)}({flat[0]})"
         return flat[0]
@@ -330,7 +284,7 @@ class CharsPlan(Plan):
 
     def decode(self, source: Source, flat: list[str]) -> str:
         if self.ctype.size <= CACHED_TEXT:
-            return f"{source.bind(_TEXTS)}[{flat[0]}]"
+            return f"{source.bind(TEXTS)}[{flat[0]}]"
         new, text = source.bind(bytes.__new__), source.bind(CharArray)
         return f"{new}({text}, {flat[0]}.rstrip(b'\\0'))"
 
@@ -369,16 +323,31 @@ class ArrayPlan(Plan):
 
 
 class FieldPlan:
-    """A field of a struct, and the bytes of padding before it."""
+    """A field of a struct.
 
-    __slots__ = ("ctype", "gap", "name", "offset", "plan")
+    Attributes:
+        end: the offset of the byte behind it.
+        format, count: as of plans.
+    """
+
+    __slots__ = ("count", "ctype", "end", "format", "name", "offset", "plan")
 
     def __init__(self, name: str, offset: int, ctype: CType[Any], order: str) -> None:
         self.name = name
         self.offset = offset
         self.plan = make_plan(ctype, order)
         self.ctype = self.plan.ctype
-        self.gap = 0
+        self.end = offset + self.ctype.size
+        self.format = self.plan.format
+        self.count = self.plan.count
+
+    def decode(self, source: Source, flat: list[str]) -> Iterable[tuple[str, str]]:
+        """Write what decodes the variables; give the field's name and the value's expression."""
+        return [(self.name, self.plan.decode(source, flat))]
+
+    def encode(self, source: Source, owner: str) -> list[str]:
+        """Write what checks the field of `owner`; return the arguments for `pack`."""
+        return self.plan.encode(source, f"{owner}.{self.name}")
 
 
 class StructPlan(Plan):
@@ -388,22 +357,26 @@ class StructPlan(Plan):
 
     def __init__(self, ctype: StructType[Any], fields: list[FieldPlan]) -> None:
         cls = ctype.struct
+        self.parts = parts_of(fields, cls.BYTE_ORDER)
+        self.overlaps = False
         format, end = "", 0
-        for field in sorted(fields, key=lambda field: field.offset):
-            field.gap = field.offset - end
-            format += (f"{field.gap}x" if field.gap else "") + field.plan.format
-            end = field.offset + field.ctype.size
+        for part in self.parts:
+            gap = part.offset - end
+            self.overlaps |= gap < 0
+            format += (f"{gap}x" if gap > 0 else "") + part.format
+            end = part.end
         if end < ctype.size:
             format += f"{ctype.size - end}x"
-        super().__init__(ctype, format, sum(field.plan.count for field in fields))
+        super().__init__(ctype, format, sum(part.count for part in self.parts))
         self.struct = cls
         self.fields = fields
 
     def decode(self, source: Source, flat: list[str]) -> str:
-        values, start = {}, 0
-        for field in sorted(self.fields, key=lambda field: field.offset):
-            values[field.name] = field.plan.decode(source, flat[start : start + field.plan.count])
-            start += field.plan.count
+        values: dict[str, str] = {}
+        start = 0
+        for part in self.parts:
+            values.update(part.decode(source, flat[start : start + part.count]))
+            start += part.count
         name = source.var()
         source.line(f"{name} = {source.bind(twin_of(self.struct))}()")
         for attribute, value in values.items():
@@ -416,11 +389,7 @@ class StructPlan(Plan):
         if value != "value":
             name = source.var()
             source.line(f"{name} = {value}")
-        return [
-            argument
-            for field in sorted(self.fields, key=lambda field: field.offset)
-            for argument in field.plan.encode(source, f"{name}.{field.name}")
-        ]
+        return [argument for part in self.parts for argument in part.encode(source, name)]
 
     def encode_slowly(self, value: Any) -> bytes:
         return _encode_struct(self.struct, self.fields, value)
@@ -461,6 +430,8 @@ def make_plan(ctype: CType[Any], order: str) -> Plan:
         return _array_plan(ctype, order)
     if isinstance(ctype, StructType):
         return _struct_plan(ctype, order)
+    if isinstance(ctype, Bits):
+        return RawPlan(ctype, ctype.decode, ctype.encode)
     raise TypeError(f"no codec for {ctype!r}")
 
 
@@ -490,6 +461,24 @@ def _array_plan(ctype: Array[Any], order: str) -> Plan:
     return RawPlan(ctype, lambda raw: tuple(codec.build(records(raw))), encode)
 
 
+def parts_of(fields: list[FieldPlan], order: str) -> list[FieldPlan | BitRun]:
+    """Return what a struct's bytes hold by rising offset: fields, and runs of bitfields."""
+    parts: list[FieldPlan | BitRun] = []
+    run: list[FieldPlan] = []
+    for field in sorted(fields, key=lambda field: field.offset):
+        if not isinstance(field.ctype, Bits):
+            parts.append(field)
+        elif run and field.offset < max(each.end for each in run):
+            run.append(field)
+        else:
+            run = [field]
+            parts.append(BitRun(run, order))
+    for part in parts:
+        if isinstance(part, BitRun):
+            part.close()
+    return sorted(parts, key=lambda part: part.offset)
+
+
 def as_struct_plan(cls: type[Struct]) -> StructPlan:
     """Return the plan of a struct class: its fields in order of declaration, all inside it."""
     order = cls.BYTE_ORDER
@@ -499,6 +488,8 @@ def as_struct_plan(cls: type[Struct]) -> StructPlan:
         if offset < 0 or offset + ctype.size > cls.SIZE:
             raise TypeError(f"{cls.__name__}.{name} ends after the struct's {cls.SIZE} bytes")
         places[name] = offset, ctype
+    for slot, offset, size in cls._unions:
+        places[slot] = offset, Bytes(size, f"union[{size}]")
     try:
         fields = [FieldPlan(name, *places[name], order) for name in cls._fields]
     except KeyError as error:
@@ -508,9 +499,9 @@ def as_struct_plan(cls: type[Struct]) -> StructPlan:
 
 def _struct_plan(ctype: StructType[Any], order: str) -> Plan:
     plan = as_struct_plan(ctype.struct)
-    if all(field.gap >= 0 for field in plan.fields):
+    if not plan.overlaps:
         return plan
-    # Fields overlap (a union's members do): each is decoded where it is.
+    # Fields overlap, as no compiler lets them: each is decoded where it is.
     cls, fields, twin = ctype.struct, plan.fields, twin_of(ctype.struct)
 
     def decode(raw: bytes) -> Any:
@@ -532,7 +523,9 @@ def _encode_struct(cls: type[Struct], fields: Iterable[FieldPlan], value: Any) -
             part = field.ctype.encode(getattr(value, field.name))
         except (OverflowError, TypeError, ValueError) as error:
             raise placed(error, f"{cls.__name__}.{field.name}") from None
-        raw[field.offset : field.offset + len(part)] = part
+        if isinstance(field.ctype, Bits):
+            part = bytes(map(or_, raw[field.offset : field.end], part))
+        raw[field.offset : field.end] = part
     return bytes(raw)
 
 
@@ -563,14 +556,3 @@ def twin_of(cls: type[Struct]) -> type[Any]:
         twin = type.__new__(type(cls), cls.__name__, (cls,), {"__slots__": (), **plain})
         cls.__twin__ = twin  # type: ignore[attr-defined]
     return twin
-
-
-_TEXTS = _Cache(CharArray)
-_ENUMS: dict[type[Any], _Cache] = {}
-
-
-def _cache_of(enum: type[Any]) -> _Cache:
-    cache = _ENUMS.get(enum)
-    if cache is None:
-        cache = _ENUMS[enum] = _Cache(enum)
-    return cache

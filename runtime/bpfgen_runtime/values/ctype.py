@@ -42,6 +42,7 @@ __all__ = [
     "array",
     "as_ctype",
     "be",
+    "bits",
     "bool8",
     "byte_array",
     "char_array",
@@ -259,6 +260,76 @@ class Array(CType["tuple[T, ...]"]):
         return Array(self.element, self.length, order)
 
 
+class Bits(CType[T]):
+    """A bitfield, seen as the bytes that hold any of its bits.
+
+    Attributes:
+        element: the integer, bool or enum that C declares; its signedness counts, its size not.
+        shift: bits of the first byte before it: of lower value in little-endian order, of higher
+            value in big-endian order.
+        width: in bits.
+    """
+
+    __slots__ = ("element", "shift", "signed", "width", "wrap")
+
+    def __init__(self, element: CType[T], shift: int, width: int, order: str = "") -> None:
+        super().__init__((shift + width + 7) // 8, f"{element.c_name}:{width}", order)
+        self.element = element
+        self.shift = shift
+        self.width = width
+        if isinstance(element, Scalar):
+            self.signed = element.code in "bhiq"
+            self.wrap: Any = bool if element.code == "?" else element.wrap
+        elif isinstance(element, Int128):
+            self.signed, self.wrap = element.signed, None
+        else:
+            raise TypeError(f"a bitfield is of an integer type, not of {element!r}")
+
+    @property
+    def low(self) -> int:
+        """How many bits of its bytes, taken as one number, are of lower value."""
+        return self.size * 8 - self.shift - self.width if self.order == ">" else self.shift
+
+    @property
+    def mask(self) -> int:
+        """The bits that are its own, in its bytes taken as one number."""
+        return ((1 << self.width) - 1) << self.low
+
+    def decode(self, buffer: Buffer, offset: int = 0) -> T:
+        number = self._number(memoryview(buffer).cast("B"), offset) >> self.low
+        number &= (1 << self.width) - 1
+        if self.signed and number >> self.width - 1:
+            number -= 1 << self.width
+        value: Any = number if self.wrap is None else self.wrap(number)
+        return value  # type: ignore[no-any-return]
+
+    def encode(self, value: T) -> bytes:
+        return self._bits(value).to_bytes(self.size, "big" if self.order == ">" else "little")
+
+    def store(self, memory: bytearray | memoryview, offset: int, value: T) -> None:
+        """Write the value into its bytes, whose other bits stay as they are."""
+        number = self._bits(value) | self._number(memory, offset) & ~self.mask
+        order: Any = "big" if self.order == ">" else "little"
+        memory[offset : offset + self.size] = number.to_bytes(self.size, order)
+
+    def _number(self, memory: bytearray | memoryview, offset: int) -> int:
+        raw = memory[offset : offset + self.size]
+        if len(raw) != self.size:
+            raise too_short(self.c_name, self.size, memory, offset)
+        return int.from_bytes(raw, "big" if self.order == ">" else "little")
+
+    def _bits(self, value: Any) -> int:
+        if self.wrap is bool:
+            return bool(value) << self.low
+        low, high = int_range(self.width, self.signed)
+        if not hasattr(value, "__index__") or not low <= value.__index__() <= high:
+            raise refuse_int(self.c_name, self.width, self.signed, value)
+        return int(value.__index__() << self.low) & self.mask
+
+    def with_order(self, order: str) -> Bits[T]:
+        return Bits(self.element, self.shift, self.width, order)
+
+
 class StructType(CType["S"]):
     """A `Struct` class seen as a type; its byte order is the class's own."""
 
@@ -290,8 +361,13 @@ def refuse_int(name: str, bits: int, signed: bool, value: object) -> Exception:
     """Return the error for a value that is no integer, or none of that width."""
     if not hasattr(value, "__index__"):
         return TypeError(f"{name} needs an int, not {type(value).__name__}: {value!r}")
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    low, high = int_range(bits, signed)
     return OverflowError(f"{value} does not fit {name} ({low} to {high})")
+
+
+def int_range(bits: int, signed: bool) -> tuple[int, int]:
+    """Return the lowest and the highest value of an integer type."""
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
 
 u8: CType[int] = Scalar("B", "u8")
@@ -334,6 +410,18 @@ def enum_of(enum: type[E], ctype: CType[int]) -> CType[E]:
     return Enum(enum, ctype)
 
 
+def bits(ctype: CType[T], shift: int, width: int) -> CType[T]:
+    """Return the type of a bitfield.
+
+    Args:
+        ctype: what C declares it as; an integer, a bool, or an enum.
+        shift: how many bits of the byte in which it begins come before it, 0 to 7; counted from
+            the lowest in a little-endian object, from the highest in a big-endian one, as BTF does.
+        width: in bits.
+    """
+    return Bits(ctype, shift, width)
+
+
 def array(ctype: CType[T] | type[T], length: int) -> CType[tuple[T, ...]]:
     """Return the type of an array; nest it for more dimensions, the outermost length last."""
     return Array(as_ctype(ctype), length)
@@ -352,6 +440,12 @@ def as_ctype(ctype: CType[T] | type[T]) -> CType[T]:
     if found is None:
         raise TypeError(f"neither a CType nor a Struct class: {ctype!r}")
     return found
+
+
+def in_order(ctype: CType[T] | type[T], order: str) -> CType[T]:
+    """Return a type as it is inside something of the given byte order."""
+    ctype = as_ctype(ctype)
+    return ctype.with_order(order) if order == ">" and not ctype.order else ctype
 
 
 def be(ctype: CType[T] | type[T]) -> CType[T]:

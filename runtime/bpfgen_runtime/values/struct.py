@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from .ctype import StructType
+from .ctype import StructType, in_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from dataclasses import dataclass as dataclass
+    from dataclasses import field as field
     from typing import Any, ClassVar
 
     from typing_extensions import Buffer, Self
@@ -21,8 +22,34 @@ else:
             raise TypeError("a Struct is declared with @dataclass(frozen=True, slots=True)")
         return _checked
 
+    def field(*, default, kw_only):
+        """Stand in for `dataclasses.field`, for members that share bytes with others."""
+        return _Member(default)
 
-__all__ = ["Struct", "dataclass"]
+
+__all__ = ["Struct", "Union", "dataclass", "field"]
+
+
+class _Member:
+    """What stands in a class body for a member of a union: `field(default=…, kw_only=True)`."""
+
+    __slots__ = ("default",)
+
+    def __init__(self, default: object) -> None:
+        self.default = default
+
+
+def _reader(slot: str, offset: int, ctype: Any, order: str) -> Callable[[Any], Any]:
+    """Make the function that decodes a member of a union from the union's bytes."""
+    decode: Callable[..., Any] | None = None
+
+    def read(instance: object) -> Any:
+        nonlocal decode
+        if decode is None:
+            decode = in_order(ctype, order).decode
+        return decode(getattr(instance, slot), offset)
+
+    return read
 
 
 def _checked(cls: type) -> type:
@@ -85,31 +112,73 @@ _ON_DEMAND = (
 )
 
 
+def _member_of(
+    name: str,
+    namespace: dict[str, Any],
+    unions: tuple[tuple[str, int, int], ...],
+    member: _Member,
+) -> tuple[property, tuple[str, object]]:
+    """Make the property of a member of a union, and note in which union it is."""
+    for entry, offset, ctype in namespace["LAYOUT"]:
+        if entry == name:
+            for slot, begin, size in unions:
+                if begin <= offset < begin + size:
+                    read = _reader(slot, offset - begin, ctype, namespace.get("BYTE_ORDER", "<"))
+                    return property(read), (slot, member.default)
+    raise TypeError(f"{namespace['__qualname__']}.{name} is in none of the unions that it declares")
+
+
 class StructMeta(type):
     """Turns annotations into slots and installs the methods, each made at its first use."""
 
     _fields: tuple[str, ...]
     _defaults: dict[str, object]
+    _members: dict[str, tuple[str, object]]
+    _unions: tuple[tuple[str, int, int], ...]
+    _shown: tuple[str, ...]
     _ctype: CType[Any]
 
     def __new__(meta, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> StructMeta:
-        fields: tuple[str, ...] = ()
+        fields: tuple[str, ...] = ()  # what instances store, a union as its bytes
+        shown: tuple[str, ...] = ()  # what users see, a union as its members
         defaults: dict[str, object] = {}
+        members: dict[str, tuple[str, object]] = {}
+        unions: tuple[tuple[str, int, int], ...] = ()
         for base in reversed(bases):
             if isinstance(base, StructMeta):
                 fields += base._fields
+                shown += base._shown
                 defaults |= base._defaults
-        own = tuple(
-            field
-            for field, kind in namespace.get("__annotations__", {}).items()
-            if not str(kind).startswith(("ClassVar", "typing.ClassVar"))
-        )
-        for field in own:
-            if field in namespace:
-                defaults[field] = namespace.pop(field)
-        namespace["__slots__"] = tuple(field for field in own if field not in fields)
-        namespace["_fields"] = namespace["__match_args__"] = fields + namespace["__slots__"]
+                members |= base._members
+                unions += base._unions
+                if base.__dict__.get("_is_whole") and namespace.get("SIZE"):
+                    namespace["UNIONS"] = ((0, namespace["SIZE"]),)
+        own = []
+        for offset, size in namespace.get("UNIONS", ()):
+            slot = f"_union_{offset}"
+            own.append(slot)
+            unions += ((slot, offset, size),)
+            defaults[slot] = bytes(size)
+        for field, kind in namespace.get("__annotations__", {}).items():
+            if str(kind).startswith(("ClassVar", "typing.ClassVar")):
+                continue
+            default = namespace.get(field, _Member)
+            if default.__class__ is _Member:
+                namespace[field], members[field] = _member_of(field, namespace, unions, default)
+            else:
+                if default is not _Member:
+                    defaults[field] = namespace.pop(field)
+                if field not in fields:
+                    own.append(field)
+            if field not in shown:
+                shown += (field,)
+        namespace["__slots__"] = tuple(own)
+        namespace["_fields"] = fields + namespace["__slots__"]
+        namespace["__match_args__"] = tuple([f for f in shown if f not in members])
         namespace["_defaults"] = defaults
+        namespace["_members"] = members
+        namespace["_unions"] = unions
+        namespace["_shown"] = shown
         cls = super().__new__(meta, name, bases, namespace)
         for attribute in _ON_DEMAND:
             if attribute not in namespace:
@@ -136,16 +205,25 @@ class Struct(metaclass=StructMeta):
 
     The constructor makes `CharArray`s of `str` and `bytes` and checks nothing else; `to_bytes`
     does.
+
+    `UNIONS` says which bytes are anonymous unions, as `(offset, size)`. An instance keeps these
+    bytes as they are, compares by them, and decodes a member (declared by `field`) each time it is
+    read. The constructor takes members by keyword, of those that share bytes at most one, and
+    encodes them at once, so that what does not fit is refused there.
     """
 
     SIZE: ClassVar[int] = 0
     LAYOUT: ClassVar[tuple[tuple[str, int, Any], ...]] = ()
     #: `">"` in the structs of a big-endian object.
     BYTE_ORDER: ClassVar[str] = "<"
+    UNIONS: ClassVar[tuple[tuple[int, int], ...]] = ()
 
     if TYPE_CHECKING:
         _fields: ClassVar[tuple[str, ...]]
         _defaults: ClassVar[dict[str, object]]
+        _members: ClassVar[dict[str, tuple[str, object]]]
+        _unions: ClassVar[tuple[tuple[str, int, int], ...]]
+        _shown: ClassVar[tuple[str, ...]]
 
         @classmethod
         def _values(cls, instance: object) -> tuple[object, ...]: ...
@@ -197,6 +275,10 @@ class Struct(metaclass=StructMeta):
         return hash(self._values(self))
 
     def __repr__(self) -> str:
+        if self._unions:
+            from .unions import shown
+
+            return shown(self)
         values = [f"{name}={getattr(self, name)!r}" for name in self._fields]
         return f"{type(self).__qualname__}({', '.join(values)})"
 
@@ -209,3 +291,15 @@ class Struct(metaclass=StructMeta):
         from dataclasses import replace
 
         return replace(self, **changes)  # type: ignore[type-var]
+
+
+class Union(Struct):
+    """The base of generated union classes: every member is read over the same bytes.
+
+    Made of at most one member, by keyword; of none it is zero. Equal and hashed by its bytes.
+    `dataclasses.replace(value, member=…)` writes that member over the bytes of `value`; where it
+    is shorter, the others stay as they are.
+    """
+
+    #: The whole struct is one union: a subclass needs no `UNIONS`.
+    _is_whole: ClassVar[bool] = True

@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Aligned",
     "Nested",
-    "Nothing",
     "OpenNested",
     "Outer",
     "OuterHistory",
@@ -169,14 +168,6 @@ class Aligned(Struct):
 
     a: int = 0
     b: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing(Struct):
-    """struct nothing, 0 bytes."""
-
-    SIZE = 0
-    LAYOUT = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is not expressed yet: opaque bytes with a comment, and nothing else is lost. */
+/* Unions, anonymous members, bitfields, and what the kernel manages. */
 #include <linux/bpf.h>
 #include <linux/types.h>
 #include <bpf/bpf_helpers.h>

@@ -24,26 +24,35 @@ from bpfgen_runtime.skeleton import (
 )
 from bpfgen_runtime.values import (
     Address,
+    CharArray,
     DataSection,
     Global,
     Struct,
+    Union,
+    array,
+    bits,
+    byte_array,
+    char_array,
     dataclass,
-    opaque,
+    field,
+    i32,
     pointer,
     u8,
+    u16,
     u32,
+    u64,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import ClassVar
+    from typing import ClassVar, overload
 
     from bpfgen_runtime.link.xdp import XdpLink
     from bpfgen_runtime.map import ArrayMap, HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
 
-__all__ = ["Locked", "Mixed", "Opaque", "OpenOpaque"]
+__all__ = ["Locked", "Mixed", "Opaque", "OpenOpaque", "Value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +68,89 @@ class Locked(Struct):
 
 
 @dataclass(frozen=True, slots=True)
+class Value(Union):
+    """union value, 8 bytes."""
+
+    SIZE = 8
+    LAYOUT = (("number", 0, u64), ("text", 0, char_array(8)))
+
+    number: int = field(default=0, kw_only=True)
+    text: CharArray = field(default=CharArray(), kw_only=True)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self, *, number: int = ...) -> None: ...
+        @overload
+        def __init__(self, *, text: CharArray | str | bytes = ...) -> None: ...
+        def __init__(self, *args: object, **kwargs: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Mixed(Struct):
     """struct mixed, 64 bytes."""
 
     SIZE = 64
+    UNIONS = ((36, 16),)
     LAYOUT = (
         ("before", 0, u32),
-        ("value", 8, opaque(8)),
-        ("values", 16, opaque(16)),
-        ("anon_32", 32, opaque(2)),
-        ("anon_36", 36, opaque(16)),
-        ("bits_52", 52, opaque(4)),
+        ("value", 8, Value),
+        ("values", 16, array(Value, 2)),
+        ("hidden", 32, u16),
+        ("v4", 36, u32),
+        ("v6", 36, byte_array(16)),
+        ("a", 52, bits(u32, 0, 3)),
+        ("b", 52, bits(u32, 3, 5)),
+        ("c", 53, bits(i32, 4, 20)),
         ("after", 56, u8),
         ("anon_20", 60, u32),
     )
 
     before: int = 0
-    # union value: opaque for now
-    value: bytes = bytes(8)
-    # union value: opaque for now
-    values: bytes = bytes(16)
-    # anonymous struct {...}: opaque for now
-    anon_32: bytes = bytes(2)
-    # anonymous union {...}: opaque for now
-    anon_36: bytes = bytes(16)
-    # bitfields a:3, b:5, c:20: opaque for now
-    bits_52: bytes = bytes(4)
+    value: Value = Value()
+    values: tuple[Value, ...] = (Value(),) * 2
+    hidden: int = 0
+    v4: int = field(default=0, kw_only=True)
+    v6: bytes = field(default=bytes(16), kw_only=True)
+    a: int = 0
+    b: int = 0
+    c: int = 0
     after: int = 0
     anon_20: int = 0
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self,
+            before: int = ...,
+            value: Value = ...,
+            values: tuple[Value, ...] = ...,
+            hidden: int = ...,
+            a: int = ...,
+            b: int = ...,
+            c: int = ...,
+            after: int = ...,
+            anon_20: int = ...,
+            *,
+            v4: int = ...,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            before: int = ...,
+            value: Value = ...,
+            values: tuple[Value, ...] = ...,
+            hidden: int = ...,
+            a: int = ...,
+            b: int = ...,
+            c: int = ...,
+            after: int = ...,
+            anon_20: int = ...,
+            *,
+            v6: bytes = ...,
+        ) -> None: ...
+        def __init__(self, *args: object, **kwargs: object) -> None: ...
 
 
 class OpenOpaqueMaps(OpenMapGroup):
@@ -107,11 +171,10 @@ class OpaqueMaps(MapGroup):
     # attribute, C name, class, key type, value or event type
     MEMBERS: ClassVar[Members] = (
         ("locked", "locked", "map.ArrayMap", None, Locked),
-        ("mixed", "mixed", "map.HashMap", opaque(8), Mixed),
+        ("mixed", "mixed", "map.HashMap", Value, Mixed),
     )
     locked: ArrayMap[Locked]
-    # union value: opaque for now
-    mixed: HashMap[bytes, Mixed]
+    mixed: HashMap[Value, Mixed]
 
 
 class OpenOpaquePrograms(OpenProgramGroup):
@@ -148,8 +211,7 @@ class OpaqueBss(DataSection):
 
     __slots__ = ()
 
-    # union value: opaque for now
-    current: Global[bytes] = Global(opaque(8), 0)
+    current: Global[Value] = Global(Value, 0)
     last_tail: Global[Address] = Global(pointer, 8)
 
 

@@ -106,25 +106,31 @@ def _tokens(data: bytes) -> list[_Token]:
 
 
 def _longest(data: bytes, at: int, places: dict[bytes, list[int]]) -> _Token:
-    length = distance = 0
+    """Find the longest match among the last `_CHAIN` places, and of equally long ones the nearest."""
     most = min(_MAX_MATCH, len(data) - at)
     if most < _MIN_MATCH:
         return 0, 0
-    for place in reversed(places.get(data[at : at + _MIN_MATCH], ())[-_CHAIN:]):
-        if at - place > _WINDOW or length == most:
-            break
-        if data[place + length] != data[at + length]:
-            continue
-        low, high = 0, most  # the common length is in between; slices compare in C
+    earlier = places.get(data[at : at + _MIN_MATCH])
+    if not earlier or earlier[-1] < at - _WINDOW:
+        return 0, 0
+    first = max(earlier[-_CHAIN:][0], at - _WINDOW)
+    length, place = _MIN_MATCH, earlier[-1]
+    while True:
+        low, high = length, most  # the common length is in between; slices compare in C
         while low < high:
             middle = (low + high + 1) // 2
             if data[place + low : place + middle] == data[at + low : at + middle]:
                 low = middle
             else:
                 high = middle - 1
-        if low > length:
-            length, distance = low, at - place
-    return length, distance
+        length = low
+        if length == most or place == first:
+            return length, at - place
+        # The next place, going back, where more than that is equal.
+        longer = data.rfind(data[at : at + length + 1], first, place + length)
+        if longer < 0:
+            return length, at - place
+        length, place = length + 1, longer
 
 
 def _write_block(out: _Bits, tokens: Sequence[_Token], *, is_last: bool) -> None:

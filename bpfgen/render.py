@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from functools import cache
 
 import black
@@ -22,11 +23,23 @@ _MODE = black.Mode(
     target_versions={TargetVersion.PY310}, line_length=_LINE_LENGTH, magic_trailing_comma=False
 )
 
+#: Lines that stand for data while black is at work; no line of Python starts so.
+_IMAGE, _PLAN = "$image", "$plan"
+
 
 def render(module: Module) -> str:
     """Write a module's source text."""
-    text = _environment().get_template("skeleton.py.j2").render(m=module)
-    return black.format_str(text, mode=_MODE)
+    # Embedded data is most of the text and stays as it is: black need not see it.
+    short = replace(
+        module,
+        image=(_IMAGE,) if module.image else (),
+        plan=(_PLAN,) if module.plan else (),
+    )
+    text = _environment().get_template("skeleton.py.j2").render(m=short)
+    text = black.format_str(text, mode=_MODE)
+    for stand_in, lines in ((_IMAGE, module.image), (_PLAN, module.plan)):
+        text = text.replace(f"\n{stand_in}\n", "\n".join(["", *lines, ""]))
+    return text
 
 
 @cache

@@ -106,7 +106,7 @@ def _tokens(data: bytes) -> list[_Token]:
 
 
 def _longest(data: bytes, at: int, places: dict[bytes, list[int]]) -> _Token:
-    """Find the longest match among the last `_CHAIN` places, and of equally long ones the nearest."""
+    """Find the longest match among the last `_CHAIN` places, of equal ones the nearest."""
     most = min(_MAX_MATCH, len(data) - at)
     if most < _MIN_MATCH:
         return 0, 0

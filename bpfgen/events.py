@@ -10,7 +10,7 @@ from bpfgen_runtime.errors import GenerateError
 from bpfgen_runtime.map_classes import class_of
 from bpfgen_runtime.spec import MapSpec
 
-__all__ = ["Event", "event_types"]
+__all__ = ["Event", "event_types", "parse_event"]
 
 
 _TAG = "bpfgen:event="
@@ -25,6 +25,18 @@ class Event(NamedTuple):
 
     type_id: int | None
     why: str
+
+
+def parse_event(text: str) -> tuple[str, str]:
+    """Read `MAP=STRUCT`, of `--event` and of a project's configuration.
+
+    Raises:
+        GenerateError: it is something else.
+    """
+    map_name, _, type_name = text.partition("=")
+    if not map_name.strip() or not type_name.strip():
+        raise GenerateError(f"{text!r} is not of the form MAP=STRUCT")
+    return map_name.strip(), type_name.strip()
 
 
 def event_types(

@@ -38,6 +38,7 @@ def generate(
     file_name: str,
     name: str | None = None,
     events: Mapping[str, str] | None = None,
+    sidecar: bool = False,
 ) -> str:
     """Generate the skeleton module of a BPF object.
 
@@ -48,6 +49,7 @@ def generate(
         file_name: without directories; names the object, and stands in the module's docstring.
         name: what to call the object instead.
         events: ring buffer map to the C type of its records.
+        sidecar: leave the object outside: the module expects it beside itself, as `file_name`.
 
     Raises:
         FormatError: the file is damaged or no BPF object.
@@ -59,5 +61,6 @@ def generate(
         sha256=hashlib.sha256(data).hexdigest(),
         name=name,
         events=events or {},
+        sidecar=sidecar,
     )
     return render(module)

@@ -57,6 +57,7 @@ _MODULES: dict[str, str] = {
     ),
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "bpfgen_runtime.spec"),
     "Members": "bpfgen_runtime.skeleton",
+    "SidecarObject": "bpfgen_runtime.sidecar",
     "ClassVar": "typing",
     "overload": "typing",
 }

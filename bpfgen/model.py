@@ -29,7 +29,6 @@ _SKELETON_ATTRIBUTES = ("links", "maps", "progs")
 
 #: Base classes of every module.
 _BASES = (
-    "EmbeddedObject",
     "LinkGroup",
     "MapGroup",
     "OpenMapGroup",
@@ -113,6 +112,7 @@ class Module:
         command: the command line that makes the module again.
         names: the names by which base classes are imported.
         own: (open, live) class names of `Skeleton`, `Maps`, `Programs`, `Links`.
+        sidecar: whether the object stays a file beside the module; then neither of these:
         image: the packed object: lines of base64 of zlib data.
         plan: its load plan: lines of hexadecimal digits; empty if it has none.
     """
@@ -137,12 +137,19 @@ class Module:
     sections: tuple[Section, ...]
     has_settings: bool
     sha256: str
+    sidecar: bool
     image: tuple[str, ...]
     plan: tuple[str, ...]
 
 
 def build(
-    spec: ObjectSpec, *, file_name: str, sha256: str, name: str | None, events: Mapping[str, str]
+    spec: ObjectSpec,
+    *,
+    file_name: str,
+    sha256: str,
+    name: str | None,
+    events: Mapping[str, str],
+    sidecar: bool = False,
 ) -> Module:
     """Plan the module of one object.
 
@@ -151,6 +158,7 @@ def build(
         sha256: of the whole file, hexadecimal.
         name: what to call the object instead of by its file; None for the file's name.
         events: map to type, of `--event`.
+        sidecar: leave the object outside, in a file of its name.
 
     Raises:
         GenerateError: nothing can be generated for the object, or an option does not fit it.
@@ -162,7 +170,7 @@ def build(
     object_name = naming.object_name(file_name) if name is None else name
     if spec.btf is None:
         raise GenerateError("the object has no BTF, hence no types: compile it with clang -g")
-    return _Builder(spec, object_name, events).module(file_name, sha256, name)
+    return _Builder(spec, object_name, events).module(file_name, sha256, name, sidecar)
 
 
 class _Shape(NamedTuple):
@@ -234,14 +242,15 @@ class _Builder:
             roots += [Root(variable.type_id, variable.name) for variable in variables]
         return [root for root in roots if root.type_id]
 
-    def module(self, file_name: str, sha256: str, name: str | None) -> Module:
+    def module(self, file_name: str, sha256: str, name: str | None, sidecar: bool) -> Module:
         structs = tuple(self.types.structs(self.imports))
         enums = tuple(self.types.enums())
         maps = self._maps()
         programs = self._programs()
         links = self._links()
         sections = tuple(self._section(name) for name in self.variables)
-        base_names = {name: self.imports.name(name) for name in _BASES}
+        holder = "SidecarObject" if sidecar else "EmbeddedObject"
+        base_names = {name: self.imports.name(name) for name in (*_BASES, holder)}
         if structs:
             base_names["dataclass"] = self.imports.name("dataclass")
         if enums:
@@ -260,7 +269,7 @@ class _Builder:
         return Module(
             file_name=file_name,
             object_name=self.object_name,
-            command=_command(file_name, name, self.asked),
+            command=_command(file_name, name, self.asked, sidecar),
             abi=ABI,
             generator=__version__,
             byte_order=self.spec.byte_order,
@@ -278,10 +287,9 @@ class _Builder:
             sections=sections,
             has_settings=KCONFIG_SECTION in self.spec.maps,
             sha256=sha256,
-            image=_lines(
-                binascii.b2a_base64(deflate(self.spec.image.pack()), newline=False).decode()
-            ),
-            plan=_lines((make_plan(self.spec) or b"").hex()),
+            sidecar=sidecar,
+            image=() if sidecar else _lines(_base64(deflate(self.spec.image.pack()))),
+            plan=() if sidecar else _lines((make_plan(self.spec) or b"").hex()),
         )
 
     def _members(self, names: Iterable[str], reserved: frozenset[str]) -> dict[str, str]:
@@ -410,12 +418,18 @@ class _Builder:
         )
 
 
-def _command(file_name: str, name: str | None, events: Mapping[str, str]) -> str:
+def _base64(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
+def _command(file_name: str, name: str | None, events: Mapping[str, str], sidecar: bool) -> str:
     words = ["bpfgen", "skeleton", file_name]
     if name is not None:
         words += ["--name", name]
     for map_name, type_name in sorted(events.items()):
         words += ["--event", f"{map_name}={type_name}"]
+    if sidecar:
+        words.append("--sidecar")
     return shlex.join(words)
 
 

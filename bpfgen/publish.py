@@ -11,15 +11,19 @@ from pathlib import Path
 __all__ = ["is_current", "write"]
 
 
-def is_current(path: Path, text: str) -> bool:
-    """Tell whether a file is there with just this text."""
+def is_current(path: Path, contents: str | bytes) -> bool:
+    """Tell whether a file is there with just these contents."""
     try:
-        return path.read_bytes() == text.encode("utf-8")
+        return path.read_bytes() == _bytes(contents)
     except FileNotFoundError:
         return False
 
 
-def write(path: Path, text: str) -> None:
+def _bytes(contents: str | bytes) -> bytes:
+    return contents.encode("utf-8") if isinstance(contents, str) else contents
+
+
+def write(path: Path, contents: str | bytes) -> None:
     """Replace a file's contents in one step; whoever reads it sees the old ones or the new ones.
 
     A file that is already there keeps its permissions, and a symbolic link keeps pointing where it
@@ -30,9 +34,9 @@ def write(path: Path, text: str) -> None:
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():  # a device or a pipe: nothing to replace
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(_bytes(contents))
         return
-    if is_current(path, text):
+    if is_current(path, contents):
         return
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -42,8 +46,8 @@ def write(path: Path, text: str) -> None:
         mode = 0o666 & ~_umask()
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with open(handle, "wb") as file:
+            file.write(_bytes(contents))
             os.fchmod(file.fileno(), mode)
         os.replace(partial, path)
     except BaseException:

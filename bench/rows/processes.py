@@ -59,7 +59,26 @@ def rows(stack: ExitStack) -> list[Row]:
             peer=_whole("bpftool", "gen", "skeleton", "execsnoop.bpf.o"),
             rounds=7,
         ),
+        Row(
+            "30 skeletons in one call",
+            "ms",
+            "one skeleton",
+            ours=_whole(bpfgen(), "skeleton", *_copies(30), "-o", "many"),
+            peer=_whole(bpfgen(), "skeleton", "execsnoop.bpf.o", "-o", "generated.py"),
+            rounds=5,
+            max_ratio=6,
+        ),
     ]
+
+
+def _copies(count: int) -> list[Path]:
+    """Make copies of an object, as different objects; the directory `many` is for their modules."""
+    (WORK / "many").mkdir(exist_ok=True)
+    data = (WORK / "execsnoop.bpf.o").read_bytes()
+    paths = [WORK / "many" / f"execsnoop{number}.bpf.o" for number in range(count)]
+    for path in paths:
+        path.write_bytes(data)
+    return paths
 
 
 def _first_byte(*command: str | Path) -> Sample:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .. import naming
-from .common import guard, print_text, read_file
+from .common import STDIO, guard, print_text, read_file
 
 __all__ = ["command"]
 
@@ -32,7 +32,8 @@ def command(obj: Path, as_json: bool) -> None:
         from .. import inspect as inspection
         from ..generate import read_object
 
-        facts = inspection.describe(read_object(read_file(obj), naming.object_name(obj.name)))
+        name = "stdin" if obj == STDIO else naming.object_name(obj.name)
+        facts = inspection.describe(read_object(read_file(obj), name))
         return inspection.as_json(facts) if as_json else inspection.as_tables(facts, _width())
 
     print_text(guard(obj, read))

@@ -2,76 +2,197 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
+from bpfgen_runtime.errors import BpfError, GenerateError
 
 from .. import naming
-from .common import STDIO, fail, guard, print_text, read_file
+from .common import STDIO, complain, fail, guard, print_text, read_file, reason_of
 
-__all__ = ["command"]
+__all__ = ["EventOption", "command"]
 
 
-class _Event(click.ParamType[tuple[str, str]]):
+class EventOption(click.ParamType[tuple[str, str]]):
+    """An option's value `MAP=STRUCT`."""
+
     name = "MAP=STRUCT"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
+        from ..events import parse_event
+
         if isinstance(value, tuple):
             return value
-        map_name, _, type_name = str(value).partition("=")
-        if not map_name.strip() or not type_name.strip():
-            self.fail(f"{value!r} is not of the form MAP=STRUCT", param, ctx)
-        return map_name.strip(), type_name.strip()
+        try:
+            return parse_event(str(value))
+        except GenerateError as error:
+            self.fail(str(error), param, ctx)
 
 
-@click.command()
-@click.argument("obj", metavar="OBJ", type=click.Path(path_type=Path))
+class _Job(NamedTuple):
+    """One object, and what is to come of it; `target` is None for standard output."""
+
+    obj: Path
+    file_name: str
+    target: Path | None
+    name: str | None
+    events: Mapping[str, str]
+    sidecar: bool
+    check: bool
+
+
+class _Complaint(NamedTuple):
+    path: Path
+    reason: str
+
+
+@click.command(epilog="""\b
+Exit status: 0, 1 if an object could not be made a module (or --check found a
+difference), 2 for wrong usage. Every object is tried, whatever happens to others.
+
+\b
+Examples:
+  bpfgen skeleton execsnoop.bpf.o              execsnoop_skel.py beside the object
+  bpfgen skeleton build/*.bpf.o -o src/app     a module for each, in src/app
+  bpfgen skeleton build/*.bpf.o -o src/app --check
+  clang -g -O2 -target bpf -c x.bpf.c -o - | bpfgen skeleton - --name x > x_skel.py""")
+@click.argument(
+    "objects",
+    metavar="OBJ...",
+    type=click.Path(path_type=Path),
+    nargs=-1,
+    required=True,
+)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    metavar="OUT.py",
-    help="Where to write; - is standard output. Default: NAME_skel.py beside OBJ.",
+    metavar="OUT",
+    help="A file, a directory that is there, or - for standard output. "
+    "Default: NAME_skel.py beside OBJ.",
 )
 @click.option("--name", metavar="NAME", help="What to call the object. Default: by its file name.")
 @click.option(
     "--event",
     "events",
-    type=_Event(),
+    type=EventOption(),
     multiple=True,
     help="The type of a ring buffer's records. May be given for several maps.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 unless OUT.py is current.")
+@click.option(
+    "--sidecar",
+    is_flag=True,
+    help="Leave the object out of the module: it is put beside it, and read from there.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 unless OUT is current.")
 def command(
-    obj: Path, output: Path | None, name: str | None, events: Sequence[tuple[str, str]], check: bool
+    objects: Sequence[Path],
+    output: Path | None,
+    name: str | None,
+    events: Sequence[tuple[str, str]],
+    sidecar: bool,
+    check: bool,
 ) -> None:
-    """Generate the typed module of a BPF object."""
-    to_stdout = output == STDIO
+    """Generate the typed module of each BPF object.
+
+    OBJ may be - for standard input, which needs --name.
+    """
+    _check_usage(objects, output, name, events, sidecar, check)
+    jobs = []
+    for obj in objects:
+        # From standard input: as if of a file called so.
+        file_name = f"{name}.bpf.o" if obj == STDIO else obj.name
+        target = _target(obj, file_name, output)
+        own_name = None if obj == STDIO else name
+        jobs.append(_Job(obj, file_name, target, own_name, dict(events), sidecar, check))
+    if len({job.target for job in jobs}) != len(jobs):
+        raise click.UsageError("two of the objects would be written to one module")
+    if jobs[0].target is None:
+        print_text(guard(objects[0], lambda: _text(read_file(objects[0]), jobs[0])))
+        return
+    if len(jobs) > 1:
+        from .. import generate  # noqa: F401  # before the processes part
+
+    from .. import workers
+
+    complaints = dict(workers.run(_make, jobs))
+    failed = [each for _, each in sorted(complaints.items()) if each is not None]
+    for path, reason in failed[:-1]:
+        complain(path, reason)
+    if failed:
+        fail(*failed[-1])
+
+
+def _check_usage(
+    objects: Sequence[Path],
+    output: Path | None,
+    name: str | None,
+    events: Sequence[tuple[str, str]],
+    sidecar: bool,
+    check: bool,
+) -> None:
+    to_stdout = output == STDIO or (output is None and STDIO in objects)
     if check and to_stdout:
         raise click.UsageError("--check compares with a file: -o - has none")
+    if sidecar and to_stdout:
+        raise click.UsageError("--sidecar puts the object beside the module: -o - has no place")
     if name is not None and not naming.is_identifier(name):
         raise click.BadParameter(f"{name!r} is no identifier", param_hint="--name")
     if len(dict(events)) != len(events):
         raise click.BadParameter("a map is named twice", param_hint="--event")
-    target = output or obj.parent / f"{naming.module_name(obj.name)}.py"
-
-    def generate() -> str:
-        from ..generate import generate
-
-        return generate(read_file(obj), file_name=obj.name, name=name, events=dict(events))
-
-    text = guard(obj, generate)
-    if to_stdout:
-        print_text(text)
+    if STDIO in objects and name is None:
+        raise click.UsageError("an object from standard input needs a --name")
+    if len(objects) == 1:
         return
+    for option, given in (("--name", name is not None), ("--event", events), ("-o -", to_stdout)):
+        if given:
+            raise click.UsageError(
+                f"{option} is for one object, not for {len(objects)}: give them one by one, or "
+                "use bpfgen build, whose configuration has names and events for each"
+            )
+    if output is not None and not output.is_dir():
+        raise click.UsageError(f"-o {output}: for several objects it must be a directory")
+
+
+def _target(obj: Path, file_name: str, output: Path | None) -> Path | None:
+    module = f"{naming.module_name(file_name)}.py"
+    if output == STDIO or (output is None and obj == STDIO):
+        return None
+    if output is None:
+        return obj.parent / module
+    return output / module if output.is_dir() else output
+
+
+def _make(job: _Job) -> _Complaint | None:
+    """Generate one module and write or compare it; say what is wrong."""
     from .. import publish
 
-    if not check:
-        guard(target, lambda: publish.write(target, text))
-    elif not guard(target, lambda: publish.is_current(target, text)):
-        what = "is not what bpfgen generates now" if target.exists() else "does not exist"
-        fail(target, f"{what}: run bpfgen skeleton without --check")
+    assert job.target is not None
+    place = job.obj
+    try:
+        data = read_file(job.obj)
+        outputs: list[tuple[Path, str | bytes]] = [(job.target, _text(data, job))]
+        if job.sidecar:
+            outputs.append((job.target.parent / job.file_name, data))
+        for path, contents in outputs:
+            place = path
+            if not job.check:
+                publish.write(path, contents)
+            elif not publish.is_current(path, contents):
+                what = "is not what bpfgen generates now" if path.exists() else "does not exist"
+                return _Complaint(path, f"{what}: run bpfgen skeleton without --check")
+    except (OSError, BpfError, RecursionError) as error:
+        return _Complaint(place, reason_of(error))
+    return None
+
+
+def _text(data: bytes, job: _Job) -> str:
+    from ..generate import generate
+
+    return generate(
+        data, file_name=job.file_name, name=job.name, events=job.events, sidecar=job.sidecar
+    )

@@ -211,7 +211,7 @@ def test_failure_keeps_the_old_file(objects: Path) -> None:
 
 @pytest.mark.parametrize(
     ("output", "reason"),
-    [("none/out.py", "No such file"), ("maps.bpf.o/out.py", "Not a directory"), ("", "directory")],
+    [("none/out.py", "No such file"), ("maps.bpf.o/out.py", "Not a directory")],
 )
 def test_unwritable_output(objects: Path, output: str, reason: str) -> None:
     """An output that cannot be written is refused in one line, and nothing is left."""
@@ -295,7 +295,14 @@ def test_check(objects: Path) -> None:
         [],
         ["nonsense"],
         ["skeleton"],
-        ["skeleton", "a.o", "b.o"],
+        ["skeleton", "a.o", "b.o", "--name", "x"],
+        ["skeleton", "a.o", "b.o", "--event", "x=y"],
+        ["skeleton", "a.o", "b.o", "-o", "-"],
+        ["skeleton", "a.o", "b.o", "-o", "none"],
+        ["skeleton", "a.o", "./a.o"],
+        ["skeleton", "-"],
+        ["skeleton", "-", "--name", "x", "--check"],
+        ["skeleton", "a.o", "--sidecar", "-o", "-"],
         ["skeleton", "a.o", "--event", "events"],
         ["skeleton", "a.o", "--event", "=x"],
         ["skeleton", "a.o", "--event", "x="],

@@ -28,7 +28,7 @@ LAYERS = (
     ("map", "program"),
     ("load", "load_maps", "object"),
     ("link", "stream", "ringbuf", "perfbuf", "perfmem", "poller", "usdt", "struct_ops"),
-    ("skeleton",),
+    ("skeleton", "sidecar"),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 

@@ -68,7 +68,7 @@ def test_one_program_has_several_links(on_getpgid: TracepointProgram, counts: Co
     assert counts[PID] == 2
 
 
-@pytest.mark.kernel("perf link")
+@pytest.mark.kernel("info of perf links")
 def test_info_names_the_tracepoint(on_getpgid: TracepointProgram) -> None:
     """The kernel's info has type, program and tracepoint."""
     with on_getpgid.attach_tracepoint("syscalls", "sys_enter_getpgid") as link:

@@ -409,6 +409,7 @@ def test_arena_without_globals() -> None:
         assert arena.info().map_flags & BPF_F_MMAPABLE
 
 
+@pytest.mark.kernel("arena")
 def test_arena_that_is_too_small() -> None:
     """Globals that do not fit are an error of the object."""
     spec = spec_of("maps_arena")

@@ -219,7 +219,6 @@ def test_ring_sizes(wanted: int, size: int) -> None:
     assert ring_size(wanted) == size
 
 
-@pytest.mark.kernel("bloom filter")
 def test_sizes_that_load_decides() -> None:
     """Live maps know the size that the kernel has, the spec keeps what the file says."""
     spec = spec_of("load_maps")

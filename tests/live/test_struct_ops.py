@@ -192,6 +192,7 @@ def test_programs_follow_their_maps(linked: ObjectSpec) -> None:
             assert available() == {"bpfgen_maybe"}
 
 
+@pytest.mark.kernel("attach_btf_id in the info of programs")
 def test_what_the_programs_attach_to(plain: ObjectSpec) -> None:
     """The kernel knows each by the struct and the member's index there, not in the object."""
     with Object.load(plain) as loaded:

@@ -184,6 +184,7 @@ GATES = {
     "BTF of 64-bit enums": Gate((6, 0), features.BTF_ENUM64.probe),
     "BTF of sections named ?…": Gate((6, 8), features.BTF_QMARK_DATASEC.probe),
     "accounting by memory cgroup": Gate((5, 11), features.MEMCG_ACCOUNT.probe),
+    "attach_btf_id in the info of programs": Gate((6, 0)),
     "info of perf links": Gate((6, 6)),
     "uprobe_multi link": Gate((6, 6), features.UPROBE_MULTI_LINK.probe),
     "look-up and deletion in hashes": Gate((5, 14)),

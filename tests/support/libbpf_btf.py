@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import tempfile
 from types import TracebackType
 
 from tests.support.requirements import require
@@ -12,11 +13,14 @@ from tests.support.requirements import require
 class LibbpfBtf:
     """A `struct btf` of the system's libbpf; a context manager.
 
+    Args:
+        base: what a split BTF continues; has to live as long.
+
     Raises:
         ValueError: libbpf refuses the blob.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, base: LibbpfBtf | None = None) -> None:
         require("libbpf")
         path = ctypes.util.find_library("bpf")
         assert path is not None
@@ -25,7 +29,15 @@ class LibbpfBtf:
         lib.libbpf_set_print(None)
         for name, result, *arguments in (
             ("btf__new", ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32),
+            ("btf__parse_raw_split", ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p),
             ("btf__free", None, ctypes.c_void_p),
+            ("btf__dedup", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p),
+            (
+                "btf__raw_data",
+                ctypes.c_void_p,
+                ctypes.c_void_p,
+                ctypes.POINTER(ctypes.c_uint32),
+            ),
             ("btf__type_cnt", ctypes.c_uint32, ctypes.c_void_p),
             (
                 "btf__type_by_id",
@@ -49,7 +61,14 @@ class LibbpfBtf:
             function = getattr(lib, name)
             function.restype = result
             function.argtypes = arguments
-        self._btf = lib.btf__new(data, len(data))
+        if base is None:
+            self._btf = lib.btf__new(data, len(data))
+        else:
+            # Version 1.1 does not export btf__new_split.
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(data)
+                file.flush()
+                self._btf = lib.btf__parse_raw_split(file.name.encode(), base._btf)
         if not self._btf:
             raise ValueError(f"libbpf refuses this BTF: errno {ctypes.get_errno()}")
 
@@ -99,3 +118,19 @@ class LibbpfBtf:
     def pointer_size(self) -> int:
         """Give the size of pointers, 0 where it cannot be told."""
         return int(self._lib.btf__pointer_size(self._btf))
+
+    def dedup(self) -> None:
+        """Deduplicate in place.
+
+        Raises:
+            ValueError: libbpf cannot.
+        """
+        error = int(self._lib.btf__dedup(self._btf, None))
+        if error:
+            raise ValueError(f"libbpf cannot deduplicate this BTF: {error}")
+
+    def to_bytes(self) -> bytes:
+        """Give the blob."""
+        size = ctypes.c_uint32()
+        data = self._lib.btf__raw_data(self._btf, ctypes.byref(size))
+        return ctypes.string_at(data, size.value)

@@ -76,6 +76,8 @@ from .types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .build import BtfBuilder
+    from .deduplicate import Deduped, dedup
     from .encoder import StringTable, encode
     from .ext import CORE_RELO_KINDS, BtfExt, CoreRelo, FuncInfo, InfoTable, LineInfo
     from .kernel import kernel_btf, module_btf
@@ -117,12 +119,14 @@ __all__ = [
     "VOID",
     "Array",
     "Btf",
+    "BtfBuilder",
     "BtfExt",
     "BtfType",
     "Const",
     "CoreRelo",
     "Datasec",
     "DeclTag",
+    "Deduped",
     "Enum",
     "Enum64",
     "Enumerator",
@@ -149,6 +153,7 @@ __all__ = [
     "Var",
     "Void",
     "Volatile",
+    "dedup",
     "encode",
     "is_char",
     "kernel_btf",
@@ -159,12 +164,15 @@ __all__ = [
 # Imported when asked for: not every program needs them.
 _LAZY = {
     "CORE_RELO_KINDS": "ext",
+    "BtfBuilder": "build",
     "BtfExt": "ext",
     "CoreRelo": "ext",
+    "Deduped": "deduplicate",
     "FuncInfo": "ext",
     "InfoTable": "ext",
     "LineInfo": "ext",
     "StringTable": "encoder",
+    "dedup": "deduplicate",
     "encode": "encoder",
     "kernel_btf": "kernel",
     "module_btf": "kernel",

@@ -33,19 +33,30 @@ from .types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 MAX_VLEN = 0xFFFFFF
 
 
 class StringTable:
-    """A string section under construction: each string once, those of the base not again."""
+    """A string section under construction: each string once, those of the base not again.
 
-    def __init__(self, base: Btf | None = None) -> None:
-        self._base = base
+    Args:
+        base: whose strings come first, if the section is that of a split BTF.
+        section: strings to begin with, each ended by NUL; they keep their offsets.
+    """
+
+    def __init__(self, base: Btf | None = None, section: bytes = b"") -> None:
         self._start = 0 if base is None else base.end_string_offset
-        self._data = bytearray(b"\0" if base is None else b"")
+        self._data = bytearray(section or (b"\0" if base is None else b""))
         self._offsets = {"": 0}
+        for text, offset in _strings_of(self._data, self._start):
+            self._offsets.setdefault(text, offset)
+        while base is not None:
+            own = base.string_section()
+            for text, offset in _strings_of(own, base.end_string_offset - len(own)):
+                self._offsets[text] = offset
+            base = base.base
 
     def add(self, text: str) -> int:
         """Return the offset of a string, which is added if it is new.
@@ -57,18 +68,19 @@ class StringTable:
         if offset is None:
             if "\0" in text:
                 raise ValueError(f"a BTF string cannot contain NUL: {text!r}")
-            known = [] if self._base is None else self._base.string_offsets(text)
-            if known:
-                offset = known[0]
-            else:
-                offset = self._start + len(self._data)
-                self._data += text.encode("utf-8", "surrogateescape") + b"\0"
-            self._offsets[text] = offset
+            offset = self._offsets[text] = self._start + len(self._data)
+            self._data += text.encode("utf-8", "surrogateescape") + b"\0"
         return offset
 
     def to_bytes(self) -> bytes:
         """Return the section."""
         return bytes(self._data)
+
+
+def _strings_of(section: bytes | bytearray, start: int) -> Iterator[tuple[str, int]]:
+    for each in section.split(b"\0")[:-1]:
+        yield each.decode("utf-8", "surrogateescape"), start
+        start += len(each) + 1
 
 
 def encode(
@@ -96,24 +108,19 @@ def encode(
     records = bytearray()
     for number, t in enumerate(source):
         try:
-            words = _words(t, strings.add)
+            words = record_of(t, strings.add)
             records += struct.pack(f"{byte_order}{len(words)}I", *words)
         except (ValueError, struct.error) as error:
             type_id = number + (1 if base is None else len(base))
             raise ValueError(f"cannot encode type [{type_id}] {t!r}: {error}") from error
-    text = strings.to_bytes()
-    header = struct.pack(
-        byte_order + "HBBIIIII",
-        BTF_MAGIC,
-        BTF_VERSION,
-        0,
-        HEADER_SIZE,
-        0,
-        len(records),
-        len(records),
-        len(text),
-    )
-    return header + records + text
+    return assemble(byte_order, records, strings.to_bytes())
+
+
+def assemble(byte_order: str, records: bytes | bytearray, strings: bytes) -> bytes:
+    """Return a whole blob: a header, the packed records, the string section."""
+    size = len(records)
+    fields = (BTF_MAGIC, BTF_VERSION, 0, HEADER_SIZE, 0, size, size, len(strings))
+    return struct.pack(byte_order + "HBBIIIII", *fields) + records + strings
 
 
 def replace(btf: Btf, changes: Mapping[int, BtfType]) -> Btf:
@@ -131,7 +138,7 @@ def replace(btf: Btf, changes: Mapping[int, BtfType]) -> Btf:
         # A name keeps its offset if the record had it: the string table may hold it twice.
         kept = {btf.string(offset): offset for offset in _name_offsets(btf, type_id, old)}
         try:
-            new = _words(t, lambda text, kept=kept: _existing(btf, text, kept))  # type: ignore[misc]
+            new = record_of(t, lambda text, kept=kept: _existing(btf, text, kept))  # type: ignore[misc]
             if len(new) != len(old):
                 raise ValueError(f"its record takes {4 * len(new)} bytes, not {4 * len(old)}")
             packed = struct.pack(f"{btf.byte_order}{len(new)}I", *new)
@@ -167,7 +174,7 @@ def extend(btf: Btf, types: Iterable[BtfType]) -> Btf:
 
     records = bytearray()
     for t in types:
-        words = _words(t, name)
+        words = record_of(t, name)
         records += struct.pack(f"{btf.byte_order}{len(words)}I", *words)
     data = btf.to_bytes()
     start = header.type_start
@@ -227,8 +234,8 @@ def _check_known(btf: Btf, doing: str) -> None:
         )
 
 
-def _words(t: BtfType, name: Callable[[str], int]) -> list[int]:
-    """Return the record of a type; `name` gives the offset of a string."""
+def record_of(t: BtfType, name: Callable[[str], int]) -> list[int]:
+    """Return the words of a type's record; `name` gives the offset of a string."""
     words = [name(t.name), t.kind << 24, 0]
     flag, vlen = False, 0
     if isinstance(t, Int):

@@ -1,0 +1,381 @@
+"""Deduplication: what is one type, what is not, and the same numbers as libbpf."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+from bpfgen_runtime.btf import (
+    BTF_FUNC_GLOBAL,
+    BTF_FUNC_STATIC,
+    Array,
+    Btf,
+    BtfBuilder,
+    BtfType,
+    Const,
+    Datasec,
+    DeclTag,
+    Enum,
+    Enum64,
+    Enumerator,
+    Float,
+    Func,
+    FuncProto,
+    Fwd,
+    Int,
+    Member,
+    Param,
+    Ptr,
+    SecVar,
+    Struct,
+    Typedef,
+    TypeTag,
+    Union,
+    Var,
+    dedup,
+    encode,
+)
+from bpfgen_runtime.btf.file import read_btf
+from bpfgen_runtime.errors import BtfError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.btfbuilder import ALL_KINDS, info, raw_btf
+from tests.support.btfunits import Program, joined
+from tests.support.clang import SOURCES, compile_bpf
+from tests.support.libbpf_btf import LibbpfBtf
+from tests.unit.test_btf_encode import LAST, TYPES
+
+INT = Int("int", 4, 1)
+A, B = Enumerator("A", 1), Enumerator("B", 2)
+
+
+def deduped(*types: BtfType, base: Btf | None = None) -> list[BtfType]:
+    found = dedup(Btf.parse(encode(types, base=base), base=base))
+    return [t for _, t in found.btf.types()]
+
+
+@pytest.mark.parametrize("t", [t for t in ALL_KINDS if t.kind not in (14, 15)], ids=repr)
+def test_each_kind_is_merged(t: BtfType) -> None:
+    """A type of any kind that is there twice is there once afterwards, and keeps its content."""
+    types = [*ALL_KINDS, t]
+    found = dedup(Btf.parse(encode(types)))
+    assert [each for _, each in found.btf.types()] == list(ALL_KINDS)
+    assert found.ids == [*range(len(ALL_KINDS) + 1), ALL_KINDS.index(t) + 1]
+
+
+def test_variables_are_never_merged() -> None:
+    """VARs and DATASECs that look alike stay two."""
+    types = [INT, Var("v", 1), Var("v", 1), *2 * [Datasec(".bss", 4, [SecVar(2, 0, 4)])]]
+    assert deduped(*types) == types
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (Int("int", 4), Int("int", 4, 1)),
+        (Int("int", 4), Int("int", 4, bits=31)),
+        (Int("int", 4), Int("unsigned", 4)),
+        (Float("f", 4), Float("f", 8)),
+        (Struct("s", 4), Struct("s", 8)),
+        (Struct("s", 4), Union("s", 4)),
+        (Struct("s", 4, [Member("a", 0, 0)]), Struct("s", 4, [Member("b", 0, 0)])),
+        (Struct("s", 4, [Member("a", 0, 0)]), Struct("s", 4, [Member("a", 0, 8)])),
+        (Struct("s", 4, [Member("a", 0, 0)], False), Struct("s", 4, [Member("a", 0, 0)], True)),
+        (Enum("e", 4, [A]), Enum("e", 4, [B])),
+        (Enum("e", 4, [A]), Enum("e", 4, [A, B])),
+        (Enum("e", 4, [A]), Enum("e", 4, [A], signed=True)),
+        (Enum("e", 8, [A]), Enum64("e", 8, [A])),
+        (Array(0, 0, 1), Array(0, 0, 2)),
+        (FuncProto(0, [Param("a", 0)]), FuncProto(0, [Param("b", 0)])),
+        (Func("f", 0, BTF_FUNC_STATIC), Func("f", 0, BTF_FUNC_GLOBAL)),
+        (DeclTag("t", 0), DeclTag("t", 0, 1)),
+        (DeclTag("t", 0), DeclTag("t", 0, attribute=True)),
+        (TypeTag("t", 0), TypeTag("u", 0)),
+        (Typedef("t", 0), Typedef("u", 0)),
+        (Ptr(0), Const(0)),
+        (Fwd("s"), Fwd("s", is_union=True)),
+        (Fwd("s"), Fwd("t")),
+    ],
+)
+def test_what_differs_stays(one: BtfType, two: BtfType) -> None:
+    """Types that differ in any of their own fields are two."""
+    assert deduped(one, two) == [one, two]
+
+
+def test_what_refers_to_different_types_stays() -> None:
+    """Equal words that lead to different types, however far away, are different types."""
+    types = [INT, Int("char", 1), Ptr(1), Ptr(2), Const(3), Const(4), Ptr(5), Ptr(6)]
+    assert deduped(*types) == types
+
+
+def cycle(first: int, size: int = 16) -> list[BtfType]:
+    """Return a list's head and its pointer: struct node { struct node *next, *prev; }."""
+    return [
+        Struct("node", size, [Member("next", first + 1, 0), Member("prev", first + 1, 64)]),
+        Ptr(first),
+    ]
+
+
+def test_cycles_through_pointers_are_merged() -> None:
+    """Structs that lead back to themselves are one if they are alike all the way round."""
+    assert deduped(*cycle(1), *cycle(3)) == cycle(1)
+    assert deduped(*cycle(1), *cycle(3, size=24)) == [*cycle(1), *cycle(3, size=24)]
+
+
+def test_an_unrolled_cycle_is_the_cycle() -> None:
+    """A cycle of two equal structs says the same as one that refers to itself."""
+    pair: list[BtfType] = [
+        Struct("node", 8, [Member("next", 2, 0)]),
+        Ptr(3),
+        Struct("node", 8, [Member("next", 4, 0)]),
+        Ptr(1),
+    ]
+    assert deduped(*pair) == [Struct("node", 8, [Member("next", 2, 0)]), Ptr(1)]
+
+
+def test_a_declaration_becomes_the_definition() -> None:
+    """A FWD goes for the struct or union of its name, and what referred to it is merged."""
+    assert deduped(Fwd("s"), Ptr(1), INT, Struct("s", 4, [Member("a", 3, 0)]), Ptr(4)) == [
+        Ptr(3),
+        INT,
+        Struct("s", 4, [Member("a", 2, 0)]),
+    ]
+    assert deduped(Fwd("s", is_union=True), Union("s", 4)) == [Union("s", 4)]
+
+
+def test_a_declaration_of_another_kind_stays() -> None:
+    """`union s;` is not what `struct s {}` defines; a nameless FWD declares nothing."""
+    types: list[BtfType] = [Fwd("s", is_union=True), Struct("s", 4), Fwd(""), Struct("", 4)]
+    assert deduped(*types) == types
+
+
+def test_halves_of_a_cycle_become_one() -> None:
+    """Units that each define one struct of a pair, and declare the other, agree in the end."""
+    one = [Struct("a", 8, [Member("b", 2, 0)]), Ptr(3), Fwd("b")]
+    two = [Struct("b", 8, [Member("a", 5, 0)]), Ptr(6), Fwd("a")]
+    three = [
+        Struct("a", 8, [Member("b", 8, 0)]),
+        Ptr(9),
+        Struct("b", 8, [Member("a", 10, 0)]),
+        Ptr(7),
+    ]
+    assert deduped(*one, *two, *three) == [
+        Struct("a", 8, [Member("b", 2, 0)]),
+        Ptr(3),
+        Struct("b", 8, [Member("a", 4, 0)]),
+        Ptr(1),
+    ]
+
+
+def test_a_declared_enum_becomes_the_enum() -> None:
+    """An enum without values is one that is only declared: of whatever size, it is the full one."""
+    assert deduped(Enum("e", 4), Ptr(1), Enum64("e", 8, [A]), Ptr(3)) == [
+        Ptr(2),
+        Enum64("e", 8, [A]),
+    ]
+    assert deduped(Enum("e", 4), Enum64("e", 8)) == [Enum("e", 4)]
+    nameless: list[BtfType] = [Enum("", 4), Enum("", 4, [A])]
+    assert deduped(*nameless) == nameless
+
+
+def test_split_btf_uses_its_base() -> None:
+    """Types that the base has are taken from it; the base itself never changes.
+
+    So what it only declares (`t`) is not what is defined on top of it.
+    """
+    base = Btf.parse(encode([INT, Struct("s", 4, [Member("a", 1, 0)]), Ptr(2), Fwd("t"), Ptr(4)]))
+    own = [
+        INT,  # 6
+        Struct("s", 4, [Member("a", 6, 0)]),  # 7
+        Const(7),  # 8
+        Fwd("s"),  # 9
+        Ptr(9),  # 10
+        Fwd("t"),  # 11
+        Struct("t", 4, [Member("s", 10, 0)]),  # 12
+        Ptr(11),  # 13
+    ]
+    found = dedup(Btf.parse(encode(own, base=base), base=base))
+    assert [t for _, t in found.btf.types()] == [
+        Const(2),
+        Struct("t", 4, [Member("s", 3, 0)]),
+    ]
+    assert found.ids == [0, 1, 2, 3, 4, 5, 1, 2, 6, 2, 3, 4, 7, 5]
+    assert found.btf.base is base
+
+
+def test_strings_that_nothing_uses_go() -> None:
+    """The strings are those of the types and those to be kept, each once."""
+    btf = Btf.parse(raw_btf([9, info(1), 4, 32, 1, info(2), 0], b"\0gone\0me\0int\0int\0kept\0"))
+    with_two_names = Btf.parse(
+        raw_btf([9, info(1), 4, 32, 13, info(1), 4, 32], b"\0gone\0me\0int\0int\0kept\0")
+    )
+    found = dedup(with_two_names, keep_strings=[17, 13])
+    assert found.btf.string_section() == b"\0int\0kept\0"
+    assert found.strings == {0: 0, 9: 1, 13: 1, 17: 5}
+    assert len(found.btf) == 2
+    assert dedup(btf).btf.string_section() == b"\0int\0gone\0"
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_byte_order_is_kept(order: str) -> None:
+    """The result has the byte order of what was given."""
+    found = dedup(Btf.parse(encode([*ALL_KINDS, INT], byte_order=order)))
+    assert found.btf.to_bytes() == encode(ALL_KINDS, byte_order=order)
+
+
+@pytest.mark.parametrize("record", [[0, info(2), 5], [0, info(4, 1), 4, 77, 1, 0]])
+def test_damaged_btf_is_refused(record: list[int]) -> None:
+    """An id or a string that does not exist is a BtfError."""
+    with pytest.raises(BtfError):
+        dedup(Btf.parse(raw_btf(record)))
+
+
+def assert_same(old: Btf, old_id: int, new: Btf, new_id: int, depth: int = 5) -> None:
+    """Compare what can be reached from two types; a declaration may have become a definition."""
+    one, two = old.type(old_id), new.type(new_id)
+    assert one.name == two.name
+    declared = isinstance(one, Fwd) or (isinstance(one, Enum) and not one.values)
+    if declared or not depth:
+        return
+    assert one.kind == two.kind
+    if isinstance(one, Struct):
+        assert isinstance(two, Struct)
+        assert (one.size, len(one.members)) == (two.size, len(two.members))
+        for a, b in zip(one.members, two.members, strict=True):
+            assert (a.name, a.bit_offset) == (b.name, b.bit_offset)
+            assert_same(old, a.type, new, b.type, depth - 1)
+    elif isinstance(one, FuncProto):
+        assert isinstance(two, FuncProto)
+        for c, d in zip(one.params, two.params, strict=True):
+            assert c.name == d.name
+            assert_same(old, c.type, new, d.type, depth - 1)
+    for field in one.__match_args__:
+        if field == "type":
+            assert_same(old, one.type, new, two.type, depth - 1)  # type: ignore[attr-defined]
+        elif field in ("size", "encoding", "nelems", "linkage", "values"):
+            assert getattr(one, field) == getattr(two, field)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(TYPES, min_size=LAST, max_size=LAST), st.integers(1, 3))
+def test_once_is_enough(types: list[BtfType], copies: int) -> None:
+    """The result of deduplication has no duplicates: again, and nothing changes, not a byte.
+
+    Copies of one unit come out as that unit does alone, but for its variables.
+    """
+    unit = Btf.parse(encode(types))
+    found = dedup(joined(copies * [unit])).btf
+    assert dedup(found).btf.to_bytes() == found.to_bytes()
+    if not any(isinstance(t, (Var, Datasec)) for t in types):
+        assert found.to_bytes() == dedup(unit).btf.to_bytes()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 1 << 32), st.integers(1, 3))
+def test_names_mean_what_they_meant(seed: int, variants: int) -> None:
+    """What can be reached from each type is laid out and named as before."""
+    rng = random.Random(seed)
+    program = Program(rng, variants=variants)
+    before = joined([program.unit(rng.random()) for _ in range(rng.randrange(1, 4))])
+    found = dedup(before)
+    for type_id, _ in before.types():
+        assert_same(before, type_id, found.btf, found.ids[type_id])
+    assert dedup(found.btf).btf.to_bytes() == found.btf.to_bytes()
+
+
+def libbpf_count(btf: Btf) -> int:
+    with LibbpfBtf(btf.to_bytes()) as theirs:
+        theirs.dedup()
+        return len(theirs)
+
+
+@pytest.mark.needs("libbpf")
+def test_as_many_types_as_libbpf_of_random_units() -> None:
+    """Units that declare and define parts of one program come to as many types as with libbpf."""
+    for seed in range(300):
+        rng = random.Random(seed)
+        program = Program(rng, rng.randrange(2, 10))
+        units = [program.unit(rng.choice((0.3, 0.6, 0.9))) for _ in range(rng.randrange(1, 6))]
+        whole = joined(units)
+        assert len(dedup(whole).btf) == libbpf_count(whole), f"seed {seed}"
+
+
+def objects(names: Iterable[str]) -> list[Btf]:
+    return [read_btf(compile_bpf(name)) for name in names]
+
+
+@pytest.mark.needs("libbpf", "clang")
+def test_as_many_types_as_libbpf_of_compiled_objects() -> None:
+    """Compiled objects, one after the other, come to as many types as with libbpf."""
+    names = ("core_", "load_", "maps_", "ext_k")
+    sources = sorted(path.name.split(".")[0] for path in SOURCES.glob("*.bpf.c"))
+    every = objects(name for name in sources if name.startswith(names) and name != "core_made_up")
+    assert len(every) > 50
+    rng = random.Random(5)
+    for count in (1, 2, 3, 8, len(every)):
+        whole = joined(rng.sample(every, count))
+        found = dedup(whole)
+        assert len(found.btf) == libbpf_count(whole)
+        found.btf.validate()
+
+
+@pytest.mark.needs("libbpf", "clang")
+def test_as_many_types_as_libbpf_of_split_btf() -> None:
+    """An object's BTF on top of another one's, which is its base, likewise."""
+    every = objects(("core_direct", "load_maps", "load_tracing", "maps_typed", "ext_ksym_typed"))
+    for lower in every:
+        for upper in every:
+            base = dedup(lower).btf
+            builder = BtfBuilder(base)
+            builder.merge(upper)
+            builder.merge(lower)
+            split = builder.build()
+            with (
+                LibbpfBtf(base.to_bytes()) as their_base,
+                LibbpfBtf(split.to_bytes(), their_base) as theirs,
+            ):
+                theirs.dedup()
+                assert len(dedup(split).btf) == len(theirs)
+
+
+@pytest.mark.needs("libbpf")
+def test_as_many_types_as_libbpf_of_random_split_btf() -> None:
+    """Units on top of a base that defines all that it knows, as a kernel's does, likewise.
+
+    Where they only declare what the base defines, libbpf 1.1 leaves more (later ones do not).
+    """
+    for seed in range(200):
+        rng = random.Random(seed)
+        defined = rng.choice((0.5, 1.0))
+        program = Program(rng, rng.randrange(2, 10))
+        base = dedup(joined([program.unit(1.0) for _ in range(2)])).btf
+        builder = BtfBuilder(base)
+        for _ in range(rng.randrange(1, 4)):
+            builder.merge(program.unit(defined))
+        split = builder.build()
+        with (
+            LibbpfBtf(base.to_bytes()) as their_base,
+            LibbpfBtf(split.to_bytes(), their_base) as theirs,
+        ):
+            theirs.dedup()
+            ours = len(dedup(split).btf)
+            assert ours == len(theirs) if defined == 1 else ours <= len(theirs), f"seed {seed}"
+
+
+def test_a_base_keeps_its_declarations() -> None:
+    """Whatever a base declares, what is on top of it says all that it said before."""
+    for seed in range(100):
+        rng = random.Random(seed)
+        program = Program(rng, rng.randrange(2, 10))
+        base = dedup(joined([program.unit(rng.random()) for _ in range(2)])).btf
+        builder = BtfBuilder(base)
+        for _ in range(rng.randrange(1, 4)):
+            builder.merge(program.unit(rng.random()))
+        split = builder.build()
+        found = dedup(split)
+        for type_id, _ in split.types():
+            assert_same(split, type_id, found.btf, found.ids[type_id])
+        again = dedup(found.btf).btf
+        assert again.to_bytes() == found.btf.to_bytes()

@@ -15,6 +15,7 @@ from .errors import BpfError, FormatError, RelocationError, SyscallError
 from .load import create_map, fill_data, map_data, settled
 from .loader.arena import ARENA_SECTION, arena_offset
 from .map import open_map
+from .map.of_maps import MapOfMaps
 from .spec import MapSpec
 from .sys import bpf
 from .sys.fd import Fd
@@ -119,6 +120,8 @@ class MapLoad:
             SyscallError: the kernel refused.
         """
         live = loaded.maps[spec.name] = self._make(spec, btf, loaded)
+        if isinstance(live, MapOfMaps):
+            live.define_inner(spec.inner, btf)
         return live
 
     def _make(self, spec: MapSpec, btf: Fd | None, loaded: Object) -> Map:

@@ -41,6 +41,17 @@ _CLASSES = {
     k.BPF_MAP_TYPE_LRU_PERCPU_HASH: _PERCPU_HASH,
     k.BPF_MAP_TYPE_ARRAY: MapClass("map.ArrayMap", "value"),
     k.BPF_MAP_TYPE_PERCPU_ARRAY: MapClass("map.PerCpuArrayMap", "value"),
+    k.BPF_MAP_TYPE_ARRAY_OF_MAPS: MapClass("map.ArrayOfMaps", "inner"),
+    k.BPF_MAP_TYPE_HASH_OF_MAPS: MapClass("map.HashOfMaps", "key", "inner"),
+    k.BPF_MAP_TYPE_PROG_ARRAY: MapClass("map.ProgArray"),
+    k.BPF_MAP_TYPE_CGROUP_ARRAY: MapClass("map.CgroupArray"),
+    k.BPF_MAP_TYPE_DEVMAP: MapClass("map.DevMap"),
+    k.BPF_MAP_TYPE_DEVMAP_HASH: MapClass("map.DevMap"),
+    k.BPF_MAP_TYPE_CPUMAP: MapClass("map.CpuMap"),
+    k.BPF_MAP_TYPE_SOCKMAP: MapClass("map.SockMap"),
+    k.BPF_MAP_TYPE_SOCKHASH: MapClass("map.SockHash", "key"),
+    k.BPF_MAP_TYPE_XSKMAP: MapClass("map.XskMap"),
+    k.BPF_MAP_TYPE_REUSEPORT_SOCKARRAY: MapClass("map.ReuseportSockArray"),
     k.BPF_MAP_TYPE_RINGBUF: MapClass("ringbuf.RingBuf", "event"),
     k.BPF_MAP_TYPE_PERF_EVENT_ARRAY: MapClass("perfbuf.PerfBuffer", "event"),
     k.BPF_MAP_TYPE_STRUCT_OPS: MapClass("link.struct_ops.StructOpsMap"),
@@ -48,7 +59,14 @@ _CLASSES = {
 }
 
 #: Types whose values may have a second form, by the size of that: (type, bytes).
-_BY_VALUE_SIZE: dict[tuple[int, int], MapClass] = {}
+_BY_VALUE_SIZE = {
+    (k.BPF_MAP_TYPE_DEVMAP, 8): MapClass("map.DevProgMap"),
+    (k.BPF_MAP_TYPE_DEVMAP_HASH, 8): MapClass("map.DevProgMap"),
+    (k.BPF_MAP_TYPE_CPUMAP, 8): MapClass("map.CpuProgMap"),
+    (k.BPF_MAP_TYPE_SOCKMAP, 8): MapClass("map.SockCookieMap"),
+    (k.BPF_MAP_TYPE_SOCKHASH, 8): MapClass("map.SockCookieHash", "key"),
+    (k.BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 8): MapClass("map.ReuseportSockCookieArray"),
+}
 
 
 def class_of(map_type: int, value_size: int) -> MapClass:

@@ -104,6 +104,27 @@ class Program:
         self.expected_attach_type = spec.expected_attach_type
         self.log = ""
 
+    @classmethod
+    def open_id(cls, id: int) -> Self:
+        """Open a program that is in the kernel, whoever loaded it.
+
+        The kernel tells its name (at most 15 bytes) and type, but not its section nor its expected
+        attach type, which are "" and 0. It closes when nothing refers to it, without a warning.
+
+        Raises:
+            SyscallError: BPF_PROG_GET_FD_BY_ID failed: ENOENT, there is none; EPERM, it takes
+                CAP_SYS_ADMIN.
+
+        Kernel: since v4.13.
+        """
+        from .spec import ProgramSpec
+        from .sys.fd import LooseFd
+
+        fd = LooseFd.of(bpf.prog_get_fd_by_id(id))
+        info = bpf.prog_get_info_by_fd(fd.fileno(), what=f"get info of program {id}")
+        name = info.name.decode(errors="replace")
+        return cls(fd, ProgramSpec(name, "", b"", prog_type=info.type))
+
     @property
     def type(self) -> ProgType | int:
         """`prog_type` as `ProgType`; the plain number where this version does not know it."""

@@ -7,7 +7,7 @@ enumerator is x.
 
 from __future__ import annotations
 
-from ..btf import Array, Datasec, Enum, Enum64, FuncProto, Ptr, Struct, Var
+from ..btf import Array, Datasec, Enum, Enum64, FuncProto, Fwd, Ptr, Struct, Var
 from ..errors import BtfError, FormatError
 from ..spec import MapSpec
 from ..uapi.const import (
@@ -110,6 +110,14 @@ def _read_definition(
             pointer = btf.type(member.type)
             if not isinstance(pointer, Ptr):
                 raise _bad(spec.name, f"{field} is not given by __type()")
+            content = btf.type(btf.resolve(pointer.type))
+            if isinstance(content, Fwd):
+                raise _bad(
+                    spec.name,
+                    f"{field} is {btf.c_name(pointer.type)!r}, which is only declared: clang leaves"
+                    " out structs that nothing but the definition of an inner map uses; keep it by"
+                    f" a global variable, `{btf.c_name(pointer.type)} unused;`",
+                )
             _set_size(spec, f"{field}_size", btf.size_of(pointer.type))
             setattr(spec, f"{field}_type_id", pointer.type)
         elif field == "map_extra":

@@ -12,15 +12,49 @@ from .base import open_map as open_map
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .array import ArrayMap as ArrayMap
+    from .cgroup_array import CgroupArray as CgroupArray
     from .hash import HashMap as HashMap
+    from .of_maps import ArrayOfMaps as ArrayOfMaps
+    from .of_maps import HashOfMaps as HashOfMaps
     from .percpu import PerCpuArrayMap as PerCpuArrayMap
     from .percpu import PerCpuHashMap as PerCpuHashMap
+    from .prog_array import ProgArray as ProgArray
+    from .redirect import CpuMap as CpuMap
+    from .redirect import CpuMapVal as CpuMapVal
+    from .redirect import CpuProgMap as CpuProgMap
+    from .redirect import DevMap as DevMap
+    from .redirect import DevMapVal as DevMapVal
+    from .redirect import DevProgMap as DevProgMap
+    from .sockets import ReuseportSockArray as ReuseportSockArray
+    from .sockets import ReuseportSockCookieArray as ReuseportSockCookieArray
+    from .sockets import SockCookieHash as SockCookieHash
+    from .sockets import SockCookieMap as SockCookieMap
+    from .sockets import SockHash as SockHash
+    from .sockets import SockMap as SockMap
+    from .sockets import XskMap as XskMap
 else:
     _LAZY = {
         "ArrayMap": "array",
+        "ArrayOfMaps": "of_maps",
+        "CgroupArray": "cgroup_array",
+        "CpuMap": "redirect",
+        "CpuMapVal": "redirect",
+        "CpuProgMap": "redirect",
+        "DevMap": "redirect",
+        "DevMapVal": "redirect",
+        "DevProgMap": "redirect",
         "HashMap": "hash",
+        "HashOfMaps": "of_maps",
         "PerCpuArrayMap": "percpu",
         "PerCpuHashMap": "percpu",
+        "ProgArray": "prog_array",
+        "ReuseportSockArray": "sockets",
+        "ReuseportSockCookieArray": "sockets",
+        "SockCookieHash": "sockets",
+        "SockCookieMap": "sockets",
+        "SockHash": "sockets",
+        "SockMap": "sockets",
+        "XskMap": "sockets",
     }
 
     def __getattr__(name):
@@ -31,4 +65,28 @@ else:
         return value
 
 
-__all__ = ["ArrayMap", "HashMap", "Map", "PerCpuArrayMap", "PerCpuHashMap", "open_map"]
+__all__ = [
+    "ArrayMap",
+    "ArrayOfMaps",
+    "CgroupArray",
+    "CpuMap",
+    "CpuMapVal",
+    "CpuProgMap",
+    "DevMap",
+    "DevMapVal",
+    "DevProgMap",
+    "HashMap",
+    "HashOfMaps",
+    "Map",
+    "PerCpuArrayMap",
+    "PerCpuHashMap",
+    "ProgArray",
+    "ReuseportSockArray",
+    "ReuseportSockCookieArray",
+    "SockCookieHash",
+    "SockCookieMap",
+    "SockHash",
+    "SockMap",
+    "XskMap",
+    "open_map",
+]

@@ -230,11 +230,8 @@ def open_map(fd: Fd, spec: MapSpec) -> Map:
     Raises:
         BpfError: the spec was changed into something that is not of the class it is bound to.
     """
-    cls, key, value = spec.binding or (Map, None, None)
-    if isinstance(cls, str):
-        cls = _import(cls)
-    if cls is Map and not spec.is_data:
-        cls = class_by_type(spec.map_type, spec.value_size)
+    bound, key, value = spec.binding or (Map, None, None)
+    cls = Map if spec.is_data else map_class(bound, spec.map_type, spec.value_size)
     try:
         live: Map = cls(
             fd,
@@ -253,8 +250,12 @@ def open_map(fd: Fd, spec: MapSpec) -> Map:
     return live
 
 
-def class_by_type(map_type: int, value_size: int) -> type[Map]:
-    """Return the class of a type of map, `Map` where there is none."""
+def map_class(bound: type[Map] | str, map_type: int, value_size: int) -> type[Map]:
+    """Return the class that a map is bound to, perhaps by name; for `Map` that of its type."""
+    if isinstance(bound, str):
+        bound = _import(bound)
+    if bound is not Map:
+        return bound
     from ..map_classes import class_of
 
     return _import(class_of(map_type, value_size).home)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Fd"]
+__all__ = ["Fd", "LooseFd"]
 
 
 class Fd:
@@ -90,6 +90,25 @@ class Fd:
     def __repr__(self) -> str:
         state = "closed" if self._number < 0 else f"fd {self._number}"
         return f"<{type(self).__name__} {self.what}: {state}>"
+
+
+class LooseFd(Fd):
+    """One that may be dropped: it closes without a warning when nothing refers to it any more.
+
+    For what is opened by reading, such as the map in a slot of another one, and mostly used in the
+    same expression.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, owned: Fd) -> Self:
+        """Take a descriptor over from its owner."""
+        return cls(owned.release(), owned.what)
+
+    def __del__(self) -> None:
+        if getattr(self, "_number", -1) >= 0:
+            self.close()
 
 
 def _move_up(number: int) -> int:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from bpfgen_runtime.link.tracepoint import TracepointLink
-    from bpfgen_runtime.map import ArrayMap, HashMap, Map, PerCpuArrayMap, PerCpuHashMap
+    from bpfgen_runtime.map import ArrayMap, HashMap, Map, PerCpuArrayMap, PerCpuHashMap, ProgArray
     from bpfgen_runtime.ringbuf import RingBuf
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
@@ -124,7 +124,7 @@ class MapsMaps(MapGroup):
         ("percpu_array", "percpu_array", "map.PerCpuArrayMap", None, u64),
         ("sizes", "sizes", "map.HashMap", opaque(6), opaque(12)),
         ("queue", "queue", "map.Map", None, None),
-        ("tails", "tails", "map.Map", None, None),
+        ("tails", "tails", "map.ProgArray", None, None),
         ("untyped", "untyped", "ringbuf.RingBuf", None, None),
     )
     hash: HashMap[Key, Value]
@@ -138,8 +138,7 @@ class MapsMaps(MapGroup):
     sizes: HashMap[bytes, bytes]
     # no typed class for this type of map yet
     queue: Map
-    # no typed class for this type of map yet
-    tails: Map
+    tails: ProgArray
     # event type unknown: tag the map with __attribute__((btf_decl_tag("bpfgen:event=STRUCT"))), or
     # use --event untyped=STRUCT
     untyped: RingBuf[bytes]

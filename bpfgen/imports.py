@@ -38,6 +38,7 @@ _MODULES: dict[str, str] = {
     **dict.fromkeys(_VALUES.split(), "bpfgen_runtime.values"),
     "CEnum": "bpfgen_runtime.values.enums",
     **_MAPS,
+    "BuildIdFrame": "bpfgen_runtime.map",
     "StructOpsLink": "bpfgen_runtime.link.struct_ops",
     **{name: f"bpfgen_runtime.{module}" for name, module in PROGRAM_MODULES.items()},
     **{link_class(name): f"bpfgen_runtime.{module}" for name, module in PROGRAM_MODULES.items()},
@@ -65,7 +66,7 @@ _MODULES: dict[str, str] = {
 #: Needed by annotations only, hence imported under TYPE_CHECKING: classes of maps are imported when
 #: a map is asked for, those of links by the program's.
 _TYPING_ONLY = frozenset(
-    {"ClassVar", "MapSpec", "Members", "ProgramSpec", "overload"}
+    {"BuildIdFrame", "ClassVar", "MapSpec", "Members", "ProgramSpec", "overload"}
     | set(_MAPS)
     | {name for name in _MODULES if name.endswith("Link")}
 )

@@ -15,6 +15,7 @@ from bpfgen_runtime.loader.globals import KCONFIG_SECTION
 from bpfgen_runtime.map_classes import ANY_MAP, class_of
 from bpfgen_runtime.plan import make_plan
 from bpfgen_runtime.spec import MapSpec, ObjectSpec, VariableSpec
+from bpfgen_runtime.uapi import const as k
 
 from . import __version__, naming
 from .deflate import deflate
@@ -322,6 +323,10 @@ class _Builder:
                 value = inner.binding
                 types.append(inner.annotation)
                 notes += inner.notes
+                continue
+            if parameter == "frame":
+                by_file = spec.map_flags & k.BPF_F_STACK_BUILD_ID
+                types.append(self.imports.name("BuildIdFrame" if by_file else "Address", hidden))
                 continue
             if parameter == "event":
                 content = self._event(event, hidden)

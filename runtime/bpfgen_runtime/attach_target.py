@@ -8,7 +8,6 @@ from .uapi import const as k
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .btf import Btf
     from .kernel_types import KernelTypes
     from .spec import ProgramSpec
 
@@ -80,23 +79,9 @@ def _in_program(program: ProgramSpec, target: str) -> tuple[int, int, int]:
     what = f"program {program.name!r}: the program to attach to (id {info.id}) has"
     if not info.btf_id:
         raise RelocationError(f"{what} no BTF: compile it with clang -g")
-    ids = _loaded_btf(info.btf_id).find(target, BTF_KIND_FUNC)
+    from .btf.kernel import loaded_btf
+
+    ids = loaded_btf(info.btf_id).find(target, BTF_KIND_FUNC)
     if not ids:
         raise RelocationError(f"{what} no function {target!r}")
     return ids[0], 0, prog_fd
-
-
-def _loaded_btf(number: int) -> Btf:
-    from .btf import Btf
-    from .sys import bpf
-    from .uapi.attr_more import BtfInfo
-
-    with bpf.btf_get_fd_by_id(number) as fd:
-        what = f"read BTF {number}"
-        data = bytearray(bpf.btf_get_info_by_fd(fd.fileno(), what=what).btf_size)
-        from ctypes import addressof, c_char
-
-        block = (c_char * len(data)).from_buffer(data)
-        wanted = BtfInfo(btf=addressof(block), btf_size=len(data))
-        bpf.obj_get_info_by_fd(bpf_fd=fd.fileno(), info=wanted, what=what)
-        return Btf.parse(bytes(data))

@@ -13,7 +13,7 @@ class MapClass:
     Attributes:
         home: its module in the runtime and its name, `"map.hash.HashMap"`.
         parameters: what its type parameters are, in order: `"key"`, `"value"`, `"event"` (of its
-            records), `"inner"` (the class of the maps in it).
+            records), `"inner"` (the class of the maps in it), `"frame"` (of stack traces).
     """
 
     __slots__ = ("home", "parameters")
@@ -41,6 +41,11 @@ _CLASSES = {
     k.BPF_MAP_TYPE_LRU_PERCPU_HASH: _PERCPU_HASH,
     k.BPF_MAP_TYPE_ARRAY: MapClass("map.ArrayMap", "value"),
     k.BPF_MAP_TYPE_PERCPU_ARRAY: MapClass("map.PerCpuArrayMap", "value"),
+    k.BPF_MAP_TYPE_LPM_TRIE: MapClass("map.LpmTrieMap", "key", "value"),
+    k.BPF_MAP_TYPE_QUEUE: MapClass("map.QueueMap", "value"),
+    k.BPF_MAP_TYPE_STACK: MapClass("map.StackMap", "value"),
+    k.BPF_MAP_TYPE_BLOOM_FILTER: MapClass("map.BloomFilterMap", "value"),
+    k.BPF_MAP_TYPE_STACK_TRACE: MapClass("map.StackTraceMap", "frame"),
     k.BPF_MAP_TYPE_ARRAY_OF_MAPS: MapClass("map.ArrayOfMaps", "inner"),
     k.BPF_MAP_TYPE_HASH_OF_MAPS: MapClass("map.HashOfMaps", "key", "inner"),
     k.BPF_MAP_TYPE_PROG_ARRAY: MapClass("map.ProgArray"),

@@ -166,6 +166,21 @@ def _map_type(map_type: int, value_size: int = 0, max_entries: int = 1, flags: i
     return probe
 
 
+def _trie_flags() -> bool:
+    with bpf.map_create(
+        map_type=k.BPF_MAP_TYPE_LPM_TRIE,
+        key_size=8,
+        value_size=4,
+        max_entries=1,
+        map_flags=k.BPF_F_NO_PREALLOC,
+    ) as fd:
+        try:
+            bpf.map_update_elem(map_fd=fd.fileno(), key=bytes(8), value=bytes(4), flags=k.BPF_EXIST)
+        except SyscallError:
+            return True
+    return False
+
+
 #: By the name that tests use. The table in docs/kernels.md is made of it.
 GATES = {
     "ring buffer": Gate((5, 8), _map_type(k.BPF_MAP_TYPE_RINGBUF, max_entries=4096)),
@@ -204,6 +219,7 @@ GATES = {
     "target ids in tracing link info": Gate((5, 13)),
     "struct_ops links": Gate((6, 4)),
     "bpf_dummy_ops": Gate((5, 16)),
+    "flags of updates of tries": Gate((6, 13), _trie_flags),  # stable releases have it, too
     "the tag arg:ctx": Gate((6, 8), features.ARG_CTX_TAG.probe),
 }
 

@@ -180,12 +180,22 @@ def test_pyelftools_in_one_module() -> None:
     assert users <= {f"{RUNTIME}.elf.reader"}
 
 
+def test_numpy_in_one_module() -> None:
+    """Only values/dtype.py imports NumPy, in a function: it is an option."""
+    users = {
+        one.module for one in EVERY if one.target.split(".")[0] == "numpy" and not one.typing_only
+    }
+    assert users == {f"{RUNTIME}.values.dtype"}
+    code = f"import sys, {RUNTIME}.map.columns; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-I", "-c", code], check=False).returncode == 0
+
+
 def test_runtime_needs_nothing_else() -> None:
-    """Beyond pyelftools the runtime imports no third-party module."""
+    """Beyond pyelftools, and NumPy where it is there, the runtime imports no third-party module."""
     users = {
         str(one)
         for one in of(RUNTIME)
-        if one.target.split(".")[0] in THIRD_PARTY - {"elftools"} and not one.typing_only
+        if one.target.split(".")[0] in THIRD_PARTY - {"elftools", "numpy"} and not one.typing_only
     }
     assert users == set()
 

@@ -126,3 +126,25 @@ def _read(name: str) -> bytes | None:
                 return file.read()
     finally:
         os.close(fd)
+
+
+def loaded_btf(number: int) -> Btf:
+    """Return a BTF that some process gave to the kernel, by its id.
+
+    Raises:
+        SyscallError: there is none, or it takes CAP_SYS_ADMIN to see it.
+
+    Kernel: BPF_BTF_GET_FD_BY_ID, since v4.18.
+    """
+    from ..sys import bpf
+    from ..uapi.attr_more import BtfInfo
+
+    with bpf.btf_get_fd_by_id(number) as fd:
+        what = f"read BTF {number}"
+        data = bytearray(bpf.btf_get_info_by_fd(fd.fileno(), what=what).btf_size)
+        from ctypes import addressof, c_char
+
+        block = (c_char * len(data)).from_buffer(data)
+        wanted = BtfInfo(btf=addressof(block), btf_size=len(data))
+        bpf.obj_get_info_by_fd(bpf_fd=fd.fileno(), info=wanted, what=what)
+        return Btf.parse(bytes(data))

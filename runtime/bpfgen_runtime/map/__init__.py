@@ -1,8 +1,9 @@
 """Maps in the kernel, typed by their keys and values."""
 
-# The general layout: `base` has what all maps share, `hash` and `array` the typed classes,
-# `percpu` their per-CPU kin, `batch` the reading of many elements at once. What a program does
-# not use is not imported.
+# The general layout: `base` has what all maps share, `element` what those with elements do; `hash`,
+# `array`, `percpu`, `lpm_trie`, `queue`, `bloom`, `stack_trace` are the classes, by kind; `batch`
+# handles many elements at once, `columns` as NumPy arrays, `memory` is an array's mapped. What a
+# program does not use is not imported.
 
 from __future__ import annotations
 
@@ -12,13 +13,17 @@ from .base import open_map as open_map
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .array import ArrayMap as ArrayMap
+    from .bloom import BloomFilterMap as BloomFilterMap
     from .cgroup_array import CgroupArray as CgroupArray
     from .hash import HashMap as HashMap
+    from .lpm_trie import LpmTrieMap as LpmTrieMap
     from .of_maps import ArrayOfMaps as ArrayOfMaps
     from .of_maps import HashOfMaps as HashOfMaps
     from .percpu import PerCpuArrayMap as PerCpuArrayMap
     from .percpu import PerCpuHashMap as PerCpuHashMap
     from .prog_array import ProgArray as ProgArray
+    from .queue import QueueMap as QueueMap
+    from .queue import StackMap as StackMap
     from .redirect import CpuMap as CpuMap
     from .redirect import CpuMapVal as CpuMapVal
     from .redirect import CpuProgMap as CpuProgMap
@@ -32,10 +37,15 @@ if TYPE_CHECKING:
     from .sockets import SockHash as SockHash
     from .sockets import SockMap as SockMap
     from .sockets import XskMap as XskMap
+    from .stack_trace import BuildIdFrame as BuildIdFrame
+    from .stack_trace import Frame as Frame
+    from .stack_trace import StackTraceMap as StackTraceMap
 else:
     _LAZY = {
         "ArrayMap": "array",
         "ArrayOfMaps": "of_maps",
+        "BloomFilterMap": "bloom",
+        "BuildIdFrame": "stack_trace",
         "CgroupArray": "cgroup_array",
         "CpuMap": "redirect",
         "CpuMapVal": "redirect",
@@ -43,17 +53,22 @@ else:
         "DevMap": "redirect",
         "DevMapVal": "redirect",
         "DevProgMap": "redirect",
+        "Frame": "stack_trace",
         "HashMap": "hash",
         "HashOfMaps": "of_maps",
+        "LpmTrieMap": "lpm_trie",
         "PerCpuArrayMap": "percpu",
         "PerCpuHashMap": "percpu",
         "ProgArray": "prog_array",
+        "QueueMap": "queue",
         "ReuseportSockArray": "sockets",
         "ReuseportSockCookieArray": "sockets",
         "SockCookieHash": "sockets",
         "SockCookieMap": "sockets",
         "SockHash": "sockets",
         "SockMap": "sockets",
+        "StackMap": "queue",
+        "StackTraceMap": "stack_trace",
         "XskMap": "sockets",
     }
 
@@ -68,6 +83,8 @@ else:
 __all__ = [
     "ArrayMap",
     "ArrayOfMaps",
+    "BloomFilterMap",
+    "BuildIdFrame",
     "CgroupArray",
     "CpuMap",
     "CpuMapVal",
@@ -75,18 +92,23 @@ __all__ = [
     "DevMap",
     "DevMapVal",
     "DevProgMap",
+    "Frame",
     "HashMap",
     "HashOfMaps",
+    "LpmTrieMap",
     "Map",
     "PerCpuArrayMap",
     "PerCpuHashMap",
     "ProgArray",
+    "QueueMap",
     "ReuseportSockArray",
     "ReuseportSockCookieArray",
     "SockCookieHash",
     "SockCookieMap",
     "SockHash",
     "SockMap",
+    "StackMap",
+    "StackTraceMap",
     "XskMap",
     "open_map",
 ]

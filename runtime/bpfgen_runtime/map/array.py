@@ -6,25 +6,32 @@ from __future__ import annotations
 from _collections_abc import Sequence
 from sys import byteorder
 
-from ..sys import bpf
-from ..sys.elem import MISSING, make_lookup, make_update
+from ..sys.elem import MISSING
 from ..uapi import const as k
 from ..values import be, u32
-from .base import Map
+from .element import ValueMap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any, TypeVar, overload
+
+    from _typeshed import SupportsKeysAndGetItem
+
+    from .columns import Columns
+    from .memory import ArrayMemory
 
     V = TypeVar("V")
 else:
     V = object
 
-__all__ = ["ArrayMap"]
+__all__ = ["INDEX", "ArrayMap"]
+
+#: Indices are in the host's byte order, whatever the object's.
+INDEX = u32 if byteorder == "little" else be(u32)
 
 
-class ArrayMap(Map, Sequence[V]):
+class ArrayMap(ValueMap[V], Sequence[V]):
     """An array map as a `Sequence` of `max_entries` values that can be assigned to.
 
     All are zero at first. Each access is a system call on what is there then. Negative indices
@@ -33,40 +40,20 @@ class ArrayMap(Map, Sequence[V]):
     Kernel: BPF_MAP_TYPE_ARRAY, since v3.19.
     """
 
-    __slots__ = ("_find", "_store")
+    __slots__ = ("_memory",)
 
     TYPES = (k.BPF_MAP_TYPE_ARRAY,)
 
-    _find: Callable[[Any], Any]
-    _store: Callable[[Any, Any], None]
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Its keys are indices in the host's byte order, whatever the object says.
-        self.key_type = u32 if byteorder == "little" else be(u32)
-        self._check(self.TYPES)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name):
-            # The two functions are made at first use.
-            if name not in ArrayMap.__slots__:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            number, key, value = self.fileno(), self.key_type, self.value_type
-            if name == "_store":
-                made = make_update(number, key, value, self.name)
-            else:
-                made = make_lookup(number, k.BPF_MAP_LOOKUP_ELEM, key, value, self.name)
-            setattr(self, name, made)
-            return made
+        self.key_type = INDEX
+        self._memory: ArrayMemory[V] | None = None
 
     def close(self) -> None:
+        memory, self._memory = self._memory, None
+        if memory is not None:
+            memory.close()
         super().close()
-        # What was made has the descriptor's number inside, which may soon be another file's.
-        self._find = self._store = self._closed_call
-
-    def _closed_call(self, *arguments: object) -> Any:
-        self.fileno()  # raises ClosedError
 
     def _index(self, index: int) -> int:
         """Return the index as the kernel counts."""
@@ -96,16 +83,27 @@ class ArrayMap(Map, Sequence[V]):
             raise IndexError(f"map {self.name!r} has no entry {index}")
         return value
 
-    def __setitem__(self, index: int, value: V) -> None:
-        self._store(self._index(index), value)
+    if TYPE_CHECKING:
+
+        @overload
+        def __setitem__(self, index: int, value: V) -> None: ...
+        @overload
+        def __setitem__(self, index: slice, value: Iterable[V]) -> None: ...
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            places, values = range(*index.indices(self.max_entries)), list(value)
+            if len(places) != len(values):
+                raise ValueError(
+                    f"map {self.name!r}: {len(values)} values cannot be assigned to"
+                    f" {len(places)} entries, an array keeps its length"
+                )
+            self._set_many(zip(places, values, strict=True), 0)
+        else:
+            self._store(self._index(index), value)
 
     def __iter__(self) -> Iterator[V]:
-        from . import batch
-
-        for _, values in batch.read(self):
-            yield from self.value_type.decode_many(values)
-
-    __hash__ = object.__hash__
+        return self.lookup_batch()
 
     def lookup(self, index: int, flags: int = 0) -> V:
         """Return a value, as `[]` does; with flags, such as `BPF_F_LOCK`.
@@ -115,29 +113,68 @@ class ArrayMap(Map, Sequence[V]):
         """
         if not flags:
             return self[index]
-        value = bytearray(self.value_type.size)
-        bpf.map_lookup_elem(
-            map_fd=self.fileno(),
-            key=self.key_type.encode(self._index(index)),
-            value=value,
-            flags=flags,
-            what=f"look up {index} in map {self.name!r}",
-        )
-        return self.value_type.decode(value)  # type: ignore[no-any-return]
+        return self._lookup(self._index(index), flags)  # type: ignore[no-any-return]
 
     def update(self, index: int, value: V, flags: int = 0) -> None:
         """Set a value, as assignment does; with flags, such as `BPF_F_LOCK`.
 
         Raises:
             IndexError: there is no such entry.
+            KeyExistsError: `BPF_NOEXIST`: all entries of an array are always there.
         """
-        if not flags:
+        if flags:
+            self._update(self._index(index), value, flags)
+        else:
             self[index] = value
-            return
-        bpf.map_update_elem(
-            map_fd=self.fileno(),
-            key=self.key_type.encode(self._index(index)),
-            value=self.value_type.encode(value),
-            flags=flags,
-            what=f"set {index} in map {self.name!r}",
-        )
+
+    def lookup_batch(self, flags: int = 0) -> Iterator[V]:
+        """Yield all values, as iteration does; with flags, such as `BPF_F_LOCK`.
+
+        Kernel: BPF_MAP_LOOKUP_BATCH, since v5.6, of per-CPU arrays since v5.13; before that, two
+        system calls for each.
+        """
+        from . import batch
+
+        for _, values in batch.read(self, flags):
+            yield from self.value_type.decode_many(values)
+
+    def update_batch(
+        self, other: SupportsKeysAndGetItem[int, V] | Iterable[tuple[int, V]], flags: int = 0
+    ) -> None:
+        """Set all entries of a mapping of indices, or of pairs, by few system calls.
+
+        Raises:
+            IndexError: there is no such entry.
+
+        Kernel: BPF_MAP_UPDATE_BATCH, since v5.6, of per-CPU arrays since v5.13; before that, a
+        system call for each.
+        """
+        pairs: dict[int, V] = dict(other)
+        self._set_many([(self._index(index), value) for index, value in pairs.items()], flags)
+
+    def columns(self) -> Columns:
+        """Return all indices and values as two NumPy arrays, without an object for each.
+
+        See `HashMap.columns`.
+        """
+        from .columns import read_columns
+
+        return read_columns(self)
+
+    @property
+    def memory(self) -> ArrayMemory[V]:
+        """The values as live memory, shared with the programs: reads and writes without calls.
+
+        It is mapped at first use and goes with `close`.
+
+        Raises:
+            NotSupportedError: the map was not created with `BPF_F_MMAPABLE`.
+            SyscallError: mmap failed: EPERM if the map is frozen.
+
+        Kernel: BPF_F_MMAPABLE of BPF_MAP_TYPE_ARRAY, since v5.5.
+        """
+        if self._memory is None:
+            from .memory import ArrayMemory
+
+            self._memory = ArrayMemory(self)
+        return self._memory

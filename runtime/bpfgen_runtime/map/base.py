@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from errno import EPERM
 
-from ..errors import BpfError
+from ..errors import BpfError, SyscallError
 from ..sys import bpf
 from ..values import as_ctype, byte_array
 
@@ -92,17 +93,49 @@ class Map:
     ) -> Self:
         """Open a map by the file that it is pinned as.
 
+        Where the kernel knows the map's types (it was created with BTF), `key` and `value` are held
+        against them.
+
         Raises:
-            BpfError: it is no map, or not of this class's type.
+            BpfError: it is no map, not of this class's type, or its keys or values are laid out
+                otherwise; the message tells the fields.
             SyscallError: BPF_OBJ_GET failed, e.g. ENOENT.
         """
         shown = os.fsdecode(path)
-        fd = bpf.obj_get(pathname=path, what=f"open pinned map {shown!r}")
+        what = f"open pinned map {shown!r}"
+        opened = cls._opened(bpf.obj_get(pathname=path, what=what), what, key, value)
+        opened._pin_path = shown
+        return opened
+
+    @classmethod
+    def open_id(
+        cls,
+        id: int,
+        *,
+        key: CType[Any] | type[Any] | None = None,
+        value: CType[Any] | type[Any] | None = None,
+    ) -> Self:
+        """Open a map by its id, `info().id`; otherwise like `open_pinned`.
+
+        Raises:
+            BpfError: as of `open_pinned`.
+            SyscallError: BPF_MAP_GET_FD_BY_ID failed: ENOENT if there is none, EPERM without
+                CAP_SYS_ADMIN.
+
+        Kernel: BPF_MAP_GET_FD_BY_ID, since v4.13.
+        """
+        return cls._opened(bpf.map_get_fd_by_id(id), f"open map id {id}", key, value)
+
+    @classmethod
+    def _opened(cls, fd: Fd, what: str, key: Any, value: Any) -> Self:
         try:
-            info = bpf.map_get_info_by_fd(fd.fileno(), what=f"open pinned map {shown!r}")
-            opened = cls(
+            info = bpf.map_get_info_by_fd(fd.fileno(), what=what)
+            name = info.name.decode(errors="replace")
+            if info.btf_id:
+                _check_layout(what, name, info, key, value)
+            return cls(
                 fd,
-                name=info.name.decode(errors="replace"),
+                name=name,
                 map_type=info.type,
                 key_size=info.key_size,
                 value_size=info.value_size,
@@ -114,8 +147,6 @@ class Map:
         except BaseException:
             fd.close()
             raise
-        opened._pin_path = shown
-        return opened
 
     def _check(self, types: tuple[int, ...]) -> None:
         """Refuse a map of another type, or whose sizes are not those of its key and value types."""
@@ -220,6 +251,29 @@ class Map:
     def __repr__(self) -> str:
         state = "closed" if self._fd.closed else f"fd {self._fd.fileno()}"
         return f"<{type(self).__name__} {self.name!r}: {state}>"
+
+
+def _check_layout(what: str, name: str, info: MapInfo, key: Any, value: Any) -> None:
+    """Refuse a map whose BTF says that its keys or values are not what is expected of them."""
+    types = (("key", key, info.btf_key_type_id), ("value", value, info.btf_value_type_id))
+    known = [(side, as_ctype(ctype), id) for side, ctype, id in types if ctype is not None and id]
+    if not known:
+        return
+    from ..btf.compare import differences
+    from ..btf.kernel import loaded_btf
+
+    try:
+        btf = loaded_btf(info.btf_id)
+    except SyscallError as error:
+        if error.errno != EPERM:
+            raise
+        return  # one may open the map and yet not see its types: sizes must do
+    lines = [line for side, ctype, id in known for line in differences(ctype, btf, id, side)]
+    if lines:
+        raise BpfError(
+            f"{what}: the keys or values of map {name!r} are not laid out as expected (generate"
+            " the skeleton from the object that made the map):\n  " + "\n  ".join(lines)
+        )
 
 
 def open_map(fd: Fd, spec: MapSpec) -> Map:

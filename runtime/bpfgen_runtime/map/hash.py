@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import errno as _errno
-
 # collections.abc itself would import all of collections: 2 ms at start-up.
 from _collections_abc import ItemsView, MutableMapping, ValuesView
 
-from ..errors import BpfError, NotSupportedError, SyscallError
-from ..sys import bpf
-from ..sys.call import failure
-from ..sys.elem import MISSING, make_delete, make_lookup, make_update
+from ..sys.elem import MISSING
 from ..uapi import const as k
-from .base import Map
+from .element import ElementMap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, TypeVar, overload
+    import os
+    from collections.abc import Iterable, Iterator
+    from typing import Any, ClassVar, TypeVar, overload
 
     from _typeshed import SupportsKeysAndGetItem
+    from typing_extensions import Self
+
+    from ..values import CType
+    from .columns import Columns
 
     K = TypeVar("K")
     T = TypeVar("T")
@@ -29,11 +29,8 @@ else:
 
 __all__ = ["HashMap"]
 
-#: The kernel's ENOTSUPP, which is not errno.ENOTSUP: the map's type has no such operation.
-ENOTSUPP = 524
 
-
-class HashMap(Map, MutableMapping[K, V]):
+class HashMap(ElementMap, MutableMapping[K, V]):
     """A hash map as a `MutableMapping`: each access is a system call on what is there then.
 
     Iteration gives each key that is there all the time exactly once, whatever programs and others
@@ -44,51 +41,9 @@ class HashMap(Map, MutableMapping[K, V]):
     in a full map by dropping what was not used lately.
     """
 
-    __slots__ = ("_delete", "_find", "_store", "_take")
+    __slots__ = ()
 
-    TYPES = (k.BPF_MAP_TYPE_HASH, k.BPF_MAP_TYPE_LRU_HASH)
-
-    _find: Callable[[Any], Any]
-    _take: Callable[[Any], Any]
-    _store: Callable[[Any, Any], None]
-    _delete: Callable[[Any], bool]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._check(self.TYPES)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name):
-            # The four functions are made at first use.
-            if name not in HashMap.__slots__:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            number, key, value = self.fileno(), self.key_type, self.value_type
-            if name == "_store":
-                made = make_update(number, key, value, self.name)
-            elif name == "_delete":
-                made = make_delete(number, key, self.name)
-            else:
-                command = k.BPF_MAP_LOOKUP_ELEM
-                if name == "_take":
-                    command = k.BPF_MAP_LOOKUP_AND_DELETE_ELEM
-                made = make_lookup(number, command, key, value, self.name)
-            setattr(self, name, made)
-            return made
-
-    def close(self) -> None:
-        super().close()
-        # What was made has the descriptor's number inside, which may soon be another file's.
-        self._find = self._take = self._store = self._delete = self._closed_call
-
-    def _closed_call(self, *arguments: object) -> Any:
-        self.fileno()  # raises ClosedError
-
-    def __hash__(self) -> int:
-        return object.__hash__(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
+    TYPES: ClassVar[tuple[int, ...]] = (k.BPF_MAP_TYPE_HASH, k.BPF_MAP_TYPE_LRU_HASH)
 
     def __getitem__(self, key: K) -> V:
         value = self._find(key)
@@ -117,6 +72,26 @@ class HashMap(Map, MutableMapping[K, V]):
         for keys, _ in batch.read(self):
             yield from self.key_type.decode_many(keys)
 
+    if TYPE_CHECKING:
+
+        @classmethod
+        def open_pinned(
+            cls,
+            path: str | os.PathLike[str],
+            *,
+            key: CType[K] | type[K] | None = None,
+            value: CType[V] | type[V] | None = None,
+        ) -> Self: ...
+
+        @classmethod
+        def open_id(
+            cls,
+            id: int,
+            *,
+            key: CType[K] | type[K] | None = None,
+            value: CType[V] | type[V] | None = None,
+        ) -> Self: ...
+
     def items(self) -> ItemsView[K, V]:
         """Return a view of the keys with their values; iterating reads both by few system calls."""
         return _Items(self)
@@ -124,14 +99,6 @@ class HashMap(Map, MutableMapping[K, V]):
     def values(self) -> ValuesView[V]:
         """Return a view of the values; iterating reads them by few system calls."""
         return _Values(self)
-
-    def _pairs(self) -> Iterator[tuple[K, V]]:
-        from . import batch
-
-        for keys, values in batch.read(self):
-            yield from zip(
-                self.key_type.decode_many(keys), self.value_type.decode_many(values), strict=True
-            )
 
     def to_dict(self) -> dict[K, V]:
         """Return all keys and values."""
@@ -157,17 +124,7 @@ class HashMap(Map, MutableMapping[K, V]):
         Raises:
             KeyMissingError: the map has no such key.
         """
-        if not flags:
-            return self[key]
-        value = bytearray(self.value_type.size)
-        bpf.map_lookup_elem(
-            map_fd=self.fileno(),
-            key=self.key_type.encode(key),
-            value=value,
-            flags=flags,
-            what=self._doing("look up", key),
-        )
-        return self.value_type.decode(value)  # type: ignore[no-any-return]
+        return self._lookup(key, flags) if flags else self[key]
 
     if TYPE_CHECKING:
 
@@ -184,7 +141,7 @@ class HashMap(Map, MutableMapping[K, V]):
         `update(key, value, flags=0)`: `BPF_NOEXIST` sets only a key that is not there,
         `BPF_EXIST` only one that is; either may go with `BPF_F_LOCK`.
 
-        `update(other)` sets all by few system calls; a failure says how many were set before it.
+        `update(other)` is `update_batch(other)`.
 
         Raises:
             KeyExistsError: `BPF_NOEXIST`, and the key is there.
@@ -192,30 +149,11 @@ class HashMap(Map, MutableMapping[K, V]):
             SyscallError: E2BIG if the map is full.
         """
         if value is MISSING:
-            self._update_many(key)
-            return
-        if not flags:
+            self.update_batch(key, flags)
+        elif flags:
+            self._update(key, value, flags)
+        else:
             self._store(key, value)
-            return
-        bpf.map_update_elem(
-            map_fd=self.fileno(),
-            key=self.key_type.encode(key),
-            value=self.value_type.encode(value),
-            flags=flags,
-            what=self._doing("set", key),
-        )
-
-    def _update_many(self, other: SupportsKeysAndGetItem[K, V] | Iterable[tuple[K, V]]) -> None:
-        from . import batch
-
-        pairs: dict[K, V] = dict(other)
-        if pairs:
-            batch.update(
-                self,
-                [self.key_type.encode(key) for key in pairs],
-                [self.value_type.encode(value) for value in pairs.values()],
-                0,
-            )
 
     def delete(self, key: K) -> None:
         """Delete a key, as `del map[key]` does.
@@ -225,7 +163,7 @@ class HashMap(Map, MutableMapping[K, V]):
         """
         del self[key]
 
-    def lookup_and_delete(self, key: K) -> V:
+    def lookup_and_delete(self, key: K, flags: int = 0) -> V:
         """Delete a key and return the value that it had, as one step.
 
         Raises:
@@ -234,18 +172,73 @@ class HashMap(Map, MutableMapping[K, V]):
 
         Kernel: BPF_MAP_LOOKUP_AND_DELETE_ELEM of hashes, since v5.14.
         """
-        try:
-            value = self._take(key)
-        except SyscallError as error:
-            if error.errno not in (_errno.EINVAL, _errno.ENOTSUP, ENOTSUPP):
-                raise
-            raise NotSupportedError(
-                f"looking up and deleting at once in map {self.name!r}",
-                "read the key and then delete it, unless a program may change it in between",
-            ) from error
-        if value is MISSING:
-            raise self._missing(key, k.BPF_MAP_LOOKUP_AND_DELETE_ELEM)
-        return value  # type: ignore[no-any-return]
+        return self._lookup_and_delete(key, flags)  # type: ignore[no-any-return]
+
+    def get_next_key(self, key: K | None = None) -> K | None:
+        """Return the key that the kernel has after a key, None after the last one.
+
+        Args:
+            key: None for the first key, which is also what follows a key that is not there.
+        """
+        raw = None if key is None else self._encoded("key", self.key_type, key)
+        following = self._next_key(raw)
+        return None if following is None else self.key_type.decode(following)
+
+    def lookup_batch(self, flags: int = 0) -> Iterator[tuple[K, V]]:
+        """Yield all keys and values, as `items()` does; with flags, such as `BPF_F_LOCK`.
+
+        Kernel: BPF_MAP_LOOKUP_BATCH, since v5.6; before that, two system calls for each.
+        """
+        return self._pairs(flags)
+
+    def update_batch(
+        self, other: SupportsKeysAndGetItem[K, V] | Iterable[tuple[K, V]], flags: int = 0
+    ) -> None:
+        """Set all keys of a mapping, or of pairs, by few system calls.
+
+        Args:
+            flags: as of `update`. The kernel's batches know `BPF_F_LOCK` alone: with others it
+                takes a system call for each key.
+
+        Raises:
+            KeyExistsError, KeyMissingError: as of `update`.
+            SyscallError: E2BIG if the map is full; it says how many were set before.
+
+        Kernel: BPF_MAP_UPDATE_BATCH, since v5.6; before that, a system call for each.
+        """
+        pairs: dict[K, V] = dict(other)
+        self._set_many(pairs.items(), flags)
+
+    def delete_batch(self, keys: Iterable[K]) -> int:
+        """Delete keys by few system calls and return how many were there.
+
+        Kernel: BPF_MAP_DELETE_BATCH, since v5.6; before that, a system call for each.
+        """
+        from . import batch
+
+        return batch.delete(self, [self._encoded("key", self.key_type, key) for key in keys])
+
+    def lookup_and_delete_batch(self) -> dict[K, V]:
+        """Empty the map and return what was in it; what others insert meanwhile may stay.
+
+        No value is lost: what a program changes before its deletion is in what is returned.
+
+        Kernel: BPF_MAP_LOOKUP_AND_DELETE_BATCH, since v5.6. Without it (LPM tries, older kernels)
+        what a program changes between the look-up of a key and its deletion is lost, unless the
+        kernel can do both in one step (hashes, since v5.14).
+        """
+        from . import batch
+
+        taken: dict[K, V] = {}
+        for keys, values in batch.take(self):
+            taken.update(
+                zip(
+                    self.key_type.decode_many(keys),
+                    self.value_type.decode_many(values),
+                    strict=True,
+                )
+            )
+        return taken
 
     def clear(self) -> None:
         """Delete all keys; those that others insert meanwhile may stay."""
@@ -253,13 +246,18 @@ class HashMap(Map, MutableMapping[K, V]):
 
         batch.clear(self)
 
-    def _doing(self, what: str, key: object) -> str:
-        return f"{what} {key!r} in map {self.name!r}"
+    def columns(self) -> Columns:
+        """Return all keys and values as two NumPy arrays, without an object for each.
 
-    def _missing(
-        self, key: object, command: int = k.BPF_MAP_LOOKUP_ELEM, what: str = "look up"
-    ) -> BpfError:
-        return failure(_errno.ENOENT, command, self._doing(what, key))
+        Structs become structured dtypes with C's layout, `char[N]` is `S`, what NumPy cannot
+        express are void bytes. Values of per-CPU maps have a second dimension, the CPUs.
+
+        Raises:
+            NotSupportedError: NumPy is not installed: `pip install bpfgen-runtime[numpy]`.
+        """
+        from .columns import read_columns
+
+        return read_columns(self)
 
 
 class _Items(ItemsView[K, V]):

@@ -170,10 +170,10 @@ class SlotMap(Map, _Generic[K, S]):
         if self.map_type in self.ARRAYS:
             yield from range(self.max_entries)
             return
-        from .batch import _walk
+        from .batch import walk
 
         decode = self.key_type.decode
-        for key in _walk(self):
+        for key in walk(self):
             yield decode(key)
 
     def _encoded(self, key: object) -> bytes:

@@ -164,14 +164,17 @@ def map_delete_batch(
     elem_flags: int = 0,
     flags: int = 0,
     what: str = "",
-) -> None:
-    """Delete `count` keys; a failure says how many were deleted before it.
+) -> int:
+    """Delete `count` keys; return how many were deleted before the first that is not there.
+
+    Other failures say how many were deleted before them.
 
     Kernel: BPF_MAP_DELETE_BATCH, since v5.6.
     """
     command = const.BPF_MAP_DELETE_BATCH
-    _write_batch(
-        command, map_fd, keys, None, count, elem_flags, flags, what or "delete a batch from map"
+    what = what or "delete a batch from map"
+    return _write_batch(
+        command, map_fd, keys, None, count, elem_flags, flags, what, stop=_errno.ENOENT
     )
 
 
@@ -184,7 +187,9 @@ def _write_batch(
     elem_flags: int,
     flags: int,
     what: str,
-) -> None:
+    stop: int = 0,
+) -> int:
+    """Return how many elements were done; fewer than `count` after the errno `stop`."""
     key_address, _keys = address(keys)
     value_address, _values = address(values)
     attr = MapBatchAttr(
@@ -195,11 +200,14 @@ def _write_batch(
         elem_flags=elem_flags,
         flags=flags,
     )
-    if syscall(NR_BPF, command, addressof(attr), sizeof(attr)) < 0:
-        # The kernel overwrites count on most failures; where it refuses before it starts, it does
-        # not.
-        done = attr.count if attr.count < count else 0
-        raise failure(get_errno(), command, what, note=f"{done} of {count} elements were done")
+    if syscall(NR_BPF, command, addressof(attr), sizeof(attr)) >= 0:
+        return count
+    errno = get_errno()
+    # The kernel overwrites count on most failures; where it refuses before it starts, it does not.
+    done: int = attr.count if attr.count < count else 0
+    if errno != stop:
+        raise failure(errno, command, what, note=f"{done} of {count} elements were done")
+    return done
 
 
 # --- attaching without links ---

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Slot = tuple[memoryview, memoryview, Any]
 
-__all__ = ["MISSING", "make_delete", "make_lookup", "make_update"]
+__all__ = ["MISSING", "make_delete", "make_lookup", "make_update", "refusal"]
 
 #: What a lookup returns for a key that is not there: an exception costs more than the call.
 MISSING: Any = object()
@@ -54,8 +54,11 @@ def _slots(
             return pop()
         except IndexError:
             key, value = (c_char * key_size)(), (c_char * value_size)()
-            attr = MapElemAttr(map_fd=fd, key=addressof(key))
-            if value_size:  # else it must be zero: the kernel wants that of what a command ignores
+            attr = MapElemAttr(map_fd=fd)
+            # What a command or a map does not have must be zero.
+            if key_size:
+                attr.key = addressof(key)
+            if value_size:
                 attr.value = addressof(value)
             # The views keep the buffers alive, byref() the attr.
             return _view(key, key_code), _view(value, value_code), byref(attr)
@@ -65,7 +68,7 @@ def _slots(
 
 def _view(buffer: Any, code: str) -> memoryview:
     if not len(buffer):
-        return memoryview(b"")
+        return memoryview(bytearray())
     view = memoryview(buffer).cast("B")
     return view.cast(code) if code else view  # type: ignore[call-overload]
 
@@ -117,7 +120,8 @@ def make_lookup(
             put(slot)
             if errno == _errno.ENOENT:
                 return missing
-            raise failure(errno, command, f"look up {key!r} in map {name!r}")
+            what = f"look up {key!r} in" if key_type.size else "read"
+            raise failure(errno, command, f"{what} map {name!r}")
         value = values[0] if value_code else decode(values)
         put(slot)
         return value if wrap is None or not value_code else wrap(value)
@@ -126,9 +130,13 @@ def make_lookup(
 
 
 def make_update(
-    fd: int, key_type: CType[Any], value_type: CType[Any], name: str
+    fd: int, key_type: CType[Any], value_type: CType[Any], name: str, full: str = ""
 ) -> Callable[[Any, Any], None]:
-    """Return a function that sets a key's value, whether it is there or not (BPF_ANY)."""
+    """Return a function that sets a key's value, whether it is there or not (BPF_ANY).
+
+    Args:
+        full: the hint of E2BIG.
+    """
     key_code, value_code = _code(key_type), _code(value_type)
     encode_key, encode_value = key_type.encode, value_type.encode
     take, put = _slots(fd, key_type.size, key_code, value_type.size, value_code)
@@ -154,10 +162,25 @@ def make_update(
         if syscall(nr, number, attr, size) < 0:
             errno = get_errno()
             put(slot)
-            raise failure(errno, BPF_MAP_UPDATE_ELEM, f"set {key!r} in map {name!r}")
+            # Queues and their like have no keys.
+            what = f"set {key!r} in" if key_type.size else f"add {value!r} to"
+            raise refusal(errno, f"{what} map {name!r}", full)
         put(slot)
 
     return update
+
+
+def refusal(errno: int, what: str, full: str) -> Exception:
+    """Return the error for an update that the kernel refused.
+
+    Args:
+        full: the hint of E2BIG.
+    """
+    if errno == _errno.E2BIG and full:
+        from ..errors import SyscallError
+
+        return SyscallError(errno, "BPF_MAP_UPDATE_ELEM", what, full)
+    return failure(errno, BPF_MAP_UPDATE_ELEM, what)
 
 
 def make_delete(fd: int, key_type: CType[Any], name: str) -> Callable[[Any], bool]:

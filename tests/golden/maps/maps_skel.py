@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from bpfgen_runtime.link.tracepoint import TracepointLink
-    from bpfgen_runtime.map import ArrayMap, HashMap, Map, PerCpuArrayMap, PerCpuHashMap, ProgArray
+    from bpfgen_runtime.map import (
+        ArrayMap,
+        HashMap,
+        PerCpuArrayMap,
+        PerCpuHashMap,
+        ProgArray,
+        QueueMap,
+    )
     from bpfgen_runtime.ringbuf import RingBuf
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
@@ -123,7 +130,7 @@ class MapsMaps(MapGroup):
         ("array", "array", "map.ArrayMap", None, Value),
         ("percpu_array", "percpu_array", "map.PerCpuArrayMap", None, u64),
         ("sizes", "sizes", "map.HashMap", opaque(6), opaque(12)),
-        ("queue", "queue", "map.Map", None, None),
+        ("queue", "queue", "map.QueueMap", None, Value),
         ("tails", "tails", "map.ProgArray", None, None),
         ("untyped", "untyped", "ringbuf.RingBuf", None, None),
     )
@@ -136,8 +143,7 @@ class MapsMaps(MapGroup):
     # only the size is given: 6 bytes
     # only the size is given: 12 bytes
     sizes: HashMap[bytes, bytes]
-    # no typed class for this type of map yet
-    queue: Map
+    queue: QueueMap[Value]
     tails: ProgArray
     # event type unknown: tag the map with __attribute__((btf_decl_tag("bpfgen:event=STRUCT"))), or
     # use --event untyped=STRUCT

@@ -6,7 +6,8 @@ on the kernel in question:
     python tools/verifier_logs.py tests/data/verifier/6.18 [NAME ...]
 
 The objects are compiled where clang is; `--objects DIR` takes them from a directory instead, so
-that a virtual machine needs no compiler.
+that a virtual machine needs no compiler. `--unprivileged` adds tests/bpf/unprivileged_*.bpf.c,
+which only a process without CAP_BPF is refused: it lets everybody load programs meanwhile.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("target", type=Path, help="directory for NAME.log")
     parser.add_argument("names", nargs="*", help="which, without bad_; all if none is given")
     parser.add_argument("--objects", type=Path, help="directory of bad_NAME.bpf.o")
+    parser.add_argument("--unprivileged", action="store_true", help="what nobody may load, too")
     options = parser.parse_args()
     names = options.names or [
         path.name.removesuffix(".bpf.c").removeprefix("bad_")
@@ -55,6 +57,19 @@ def main() -> int:
         else:
             print(f"{name}: loads", file=sys.stderr)
             failed += 1
+    if options.unprivileged:
+        from tests.support import unprivileged
+        from tests.support.clang import compile_bpf
+
+        with unprivileged.allowed():
+            for source in sorted((ROOT / "tests" / "bpf").glob("unprivileged_*.bpf.c")):
+                name = source.name.removesuffix(".bpf.c")
+                refusal = unprivileged.refusal(compile_bpf(name))
+                if isinstance(refusal, VerifierError):
+                    (options.target / f"{name}.log").write_text(shortened(refusal.log))
+                else:
+                    print(f"{name}: no log: {refusal}", file=sys.stderr)
+                    failed += 1
     return 1 if failed else 0
 
 

@@ -1,4 +1,7 @@
-"""CO-RE through libbpf and through us: the same instructions, the same outcome of load."""
+"""CO-RE by BTF files, through libbpf and through us: the same instructions.
+
+What the running kernel's BTF gives, test_oracle.py compares.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from bpfgen_runtime.btf import Enumerator, Int, Member, Ptr
+from bpfgen_runtime.btf import Int, Member, Ptr
 from bpfgen_runtime.btf import types as t
 from bpfgen_runtime.btf.encoder import encode
 from bpfgen_runtime.core_target import relocate_core
@@ -16,53 +19,12 @@ from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.object import Object
 from bpfgen_runtime.relocate import Relocator
 from bpfgen_runtime.spec import ObjectSpec
-from bpfgen_runtime.uapi.const import BPF_CORE_TYPE_EXISTS, BPF_CORE_TYPE_MATCHES
 
+from tests.oracle.made import Made
 from tests.support.clang import compile_bpf
-from tests.support.corekinds import with_kinds
-from tests.support.kernelview import map_id, program_view
 from tests.support.libbpf import LibbpfObject
 
 pytestmark = [pytest.mark.live, pytest.mark.needs("libbpf")]
-
-LOADED = [
-    "core_anonymous",
-    "core_arrays",
-    "core_bitfields",
-    "core_bitfields_direct",
-    "core_direct",
-    "core_enums",
-    "core_field_exists",
-    "core_field_offset",
-    "core_field_signed",
-    "core_field_size",
-    "core_flavors",
-    "core_guarded",
-    "core_optional",
-    "core_resize",
-    "core_stores",
-    "core_subprogs",
-    "core_type_exists",
-    "core_type_ids",
-    "core_type_matches",
-    "core_type_size",
-]
-REFUSED = {
-    "core_poison_enum": "enumerator PIDTYPE_NONE of enum pid_type does not exist on this kernel",
-    "core_poison_field": "field no_such_field of struct signal_struct does not exist",
-    "core_poison_subprog": "field no_such_field of struct task_struct does not exist",
-    "core_poison_type": "struct no_such_struct does not exist on this kernel",
-    "core_resize_signed": "field pid of struct task_struct has 4 bytes on this kernel, the object"
-    " reads 8",
-}
-
-
-def build(name: str, tmp_path: Path) -> Path:
-    path = compile_bpf(name)
-    if name == "core_type_matches":
-        kinds = {BPF_CORE_TYPE_EXISTS: BPF_CORE_TYPE_MATCHES}
-        path = with_kinds(path, tmp_path / path.name, kinds)
-    return path
 
 
 def relocated(spec: ObjectSpec, custom: Path | None = None) -> dict[str, list[tuple[int, ...]]]:
@@ -89,90 +51,6 @@ def insns(code: bytes) -> list[tuple[int, ...]]:
 
 def theirs_relocated(theirs: LibbpfObject) -> dict[str, list[tuple[int, ...]]]:
     return {p.name: insns(p.instructions()) for p in theirs.programs() if p.autoload}
-
-
-@pytest.mark.parametrize("name", LOADED)
-def test_loads_alike(name: str, tmp_path: Path) -> None:
-    """Instructions before and after the verifier are libbpf's."""
-    path = build(name, tmp_path)
-    spec = load_spec(str(path))
-    with LibbpfObject(path) as theirs, Object.load(spec) as ours:
-        theirs.load()
-        assert relocated(spec) == theirs_relocated(theirs)
-        our_maps = {map_id(live.fileno()): n for n, live in ours.maps.items()}
-        their_fds = [m.fd for m in theirs.maps()]
-        their_maps = dict(zip(map(map_id, their_fds), spec.maps, strict=True))
-        views = {p.name: program_view(p.fd, their_maps) for p in theirs.programs() if p.autoload}
-        assert {n: program_view(p.fileno(), our_maps) for n, p in ours.programs.items()} == views
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_fails_alike(name: str) -> None:
-    """What nothing in the kernel satisfies is poisoned like libbpf's, and fails with its errno."""
-    path = compile_bpf(name)
-    spec = load_spec(str(path))
-    with LibbpfObject(path) as theirs:
-        with pytest.raises(OSError, match="cannot load") as their_error:
-            theirs.load()
-        assert relocated(spec) == theirs_relocated(theirs)
-    with pytest.raises(VerifierError, match=r"unresolved CO-RE relocation \w+: ") as error:
-        Object.load(spec)
-    assert error.value.errno == their_error.value.errno
-    assert REFUSED[name] in str(error.value)
-
-
-class Made:
-    """BTF in the making, for a kernel that does not exist."""
-
-    def __init__(self, shift: int, signed_bits: int = 3715) -> None:
-        self.types: list[t.BtfType] = []
-        uint = self.add(Int("unsigned int", 4))
-        self.add(Int("long int", 8, encoding=1))
-        sint = self.add(Int("int", 4, encoding=1))
-        wide = self.add(Int("unsigned long", 8))
-        byte = self.add(Int("unsigned char", 1))
-        inner = self.add(
-            t.Struct("inner", 16, [Member("pad", wide, 0), Member("y", byte, 64 + shift)])
-        )
-        anonymous = self.add(t.Union("", 16, [Member("x", uint, shift)]))
-        inner_new = t.Struct(
-            "inner",
-            32,
-            [Member("", anonymous, 64), Member("y", byte, 128 + shift), Member("z", wide, 192)],
-        )
-        self.types[inner - 1] = inner_new
-        link = self.add(Ptr(inner))
-        four = self.add(t.Array(inner, sint, 8))
-        flexible = self.add(t.Array(sint, sint, 0))
-        outer = t.Struct(
-            "outer",
-            1024,
-            [
-                Member("list", four, 8 * shift),
-                Member("in", inner, 3000),
-                Member("link", link, 3584),
-                Member("first", byte, 3648 + shift),
-                Member("signed_bits", sint, signed_bits, 7),
-                Member("bits", uint, 3738 + shift // 8, 5),
-                Member("wide", wide, 3776),
-                Member("tail", flexible, 4096),
-            ],
-            kind_flag=True,
-        )
-        self.add(outer)
-        self.add(
-            t.Enum(
-                "colour",
-                4,
-                [Enumerator("GREEN", 40 + shift), Enumerator("NEGATIVE", -7)],
-                signed=True,
-            )
-        )
-        self.add(t.Enum64("huge", 8, [Enumerator("HUGE", 0xFEDCBA9876543210 - shift)]))
-
-    def add(self, new: t.BtfType) -> int:
-        self.types.append(new)
-        return len(self.types)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -216,6 +216,8 @@ GATES = {
     "bpf_throw": Gate((6, 7)),
     "conntrack kfuncs": Gate((5, 18)),
     "bpf_loop": Gate((5, 17)),
+    "bpf_timer": Gate((5, 15)),
+    "iterators that may sleep": Gate((5, 18)),
     "target ids in tracing link info": Gate((5, 13)),
     "struct_ops links": Gate((6, 4)),
     "bpf_dummy_ops": Gate((5, 16)),

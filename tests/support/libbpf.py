@@ -36,6 +36,23 @@ _INTS = {
     "bpf_map__btf_key_type_id": ctypes.c_uint32,
     "bpf_map__btf_value_type_id": ctypes.c_uint32,
 }
+#: Setters of one number; what is set is the name behind `set_`.
+_SETTERS = {
+    "bpf_map__set_type": ctypes.c_int,
+    "bpf_map__set_key_size": ctypes.c_uint32,
+    "bpf_map__set_value_size": ctypes.c_uint32,
+    "bpf_map__set_max_entries": ctypes.c_uint32,
+    "bpf_map__set_map_flags": ctypes.c_uint32,
+    "bpf_map__set_numa_node": ctypes.c_uint32,
+    "bpf_map__set_map_extra": ctypes.c_uint64,
+    "bpf_map__set_autocreate": ctypes.c_bool,
+    "bpf_map__reuse_fd": ctypes.c_int,
+    "bpf_program__set_type": ctypes.c_int,
+    "bpf_program__set_expected_attach_type": ctypes.c_int,
+    "bpf_program__set_flags": ctypes.c_uint32,
+    "bpf_program__set_log_level": ctypes.c_uint32,
+    "bpf_program__set_autoload": ctypes.c_bool,
+}
 _STRINGS = ("bpf_program__name", "bpf_program__section_name", "bpf_map__name", "bpf_object__name")
 _POINTERS = (
     "bpf_object__open_file",
@@ -66,6 +83,15 @@ def _library() -> Any:
     for name, restype in _INTS.items():
         function = getattr(library, name)
         function.restype, function.argtypes = restype, [ctypes.c_void_p]
+    for name, kind in _SETTERS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = ctypes.c_int, [ctypes.c_void_p, kind]
+    for name, more in (
+        ("bpf_program__set_attach_target", [ctypes.c_int, ctypes.c_char_p]),
+        ("bpf_program__set_insns", [ctypes.c_char_p, ctypes.c_size_t]),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = ctypes.c_int, [ctypes.c_void_p, *more]
     for name in _STRINGS:
         function = getattr(library, name)
         function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
@@ -97,6 +123,16 @@ class _Handle:
     def __getattr__(self, name: str) -> Any:
         value = getattr(_library(), f"{self._prefix}__{name}")(self.pointer)
         return value.decode() if isinstance(value, bytes) else value
+
+    def call(self, function: str, *arguments: Any) -> None:
+        """Call one of libbpf's functions that return an error.
+
+        Raises:
+            OSError: it did.
+        """
+        error = getattr(_library(), f"{self._prefix}__{function}")(self.pointer, *arguments)
+        if error:
+            raise OSError(-error, f"libbpf: {self._prefix}__{function}")
 
     def instructions(self) -> bytes:
         """The instructions of a program as libbpf has them now: relocated once it is loaded."""
@@ -141,6 +177,10 @@ class LibbpfObject:
         if error:
             raise OSError(-error, "libbpf cannot load the object")
         return self
+
+    def btf_fd(self) -> int:
+        """The descriptor of the object's BTF in the kernel, negative if there is none."""
+        return int(_library().bpf_object__btf_fd(self.pointer))
 
     def programs(self) -> list[_Handle]:
         return list(self._walk("bpf_object__next_program", "bpf_program"))

@@ -21,6 +21,7 @@ from bpfgen_runtime.errors import (
 from bpfgen_runtime.insn import BPF_ALU64, BPF_EXIT, BPF_JMP, BPF_MOV, Insn, decode
 from bpfgen_runtime.insn import encode as encode_insns
 from bpfgen_runtime.loader import load_spec
+from bpfgen_runtime.relocate import Relocator
 from bpfgen_runtime.spec import ObjectSpec
 from bpfgen_runtime.uapi import const as k
 
@@ -39,8 +40,10 @@ def move(imm: int) -> Insn:
     return Insn(BPF_ALU64 | BPF_MOV, dst=0, imm=imm)
 
 
-def build(*records: tuple[str, int, str, int]) -> ObjectSpec:
+def build(*records: tuple[str, int, str, int], text_section: bool = False) -> ObjectSpec:
     """Two programs `one` and `two` of two instructions in tc; records: section, offset, path, kind.
+
+    With `text_section` there is a function `helper` of .text, too, which nothing calls.
 
     Each program is `r0 = 4; exit`, as if the offset of struct s::b were asked.
     """
@@ -48,6 +51,9 @@ def build(*records: tuple[str, int, str, int]) -> ObjectSpec:
     code = elf.code("tc", encode_insns([move(4), EXIT, move(4), EXIT], "<"))
     elf.symbol("one", code, value=0, size=16, type=STT_FUNC)
     elf.symbol("two", code, value=16, size=16, type=STT_FUNC)
+    if text_section:
+        helper = elf.code(".text", encode_insns([move(4), EXIT], "<"))
+        elf.symbol("helper", helper, value=0, size=16, type=STT_FUNC)
     types = [*SELF, *(Typedef(name, INT) for name in NAMES)]
     blob = side(*types).to_bytes()
     strings = blob[24 + struct.unpack_from("<I", blob, 16)[0] :]
@@ -89,6 +95,17 @@ def test_programs_that_are_not_loaded() -> None:
     """Records of a program that is left out are not even read."""
     spec = build(("tc", 0, "0:9", OFFSET), ("tc", 16, "0:1", OFFSET))
     assert list(run(spec, MOVED, "two")) == ["two"]
+
+
+def test_functions_that_no_program_reaches() -> None:
+    """A bad record in a function of .text matters only to programs that call it."""
+    spec = build(("tc", 0, "0:1", OFFSET), (".text", 0, "0:9", OFFSET), text_section=True)
+    relocator = Relocator(spec)
+    reached = relocator.functions_of([spec.programs["one"]])
+    assert [function.name for function in reached] == ["one"]
+    assert len(relocate(spec, reached, lambda: MOVED, None)) == 1
+    with pytest.raises(RelocationError, match=r"^function 'helper', instruction 0"):
+        relocate(spec, spec.subprograms, lambda: MOVED, None)
 
 
 @pytest.mark.parametrize("record", [("tc", 320, "0:9", OFFSET), (".text", 0, "0:9", OFFSET)])

@@ -23,7 +23,7 @@ from bpfgen_runtime.btf import (
 )
 from bpfgen_runtime.btf.types import Array
 from bpfgen_runtime.elf.reader import read_elf
-from bpfgen_runtime.errors import BtfError, FormatError
+from bpfgen_runtime.errors import BtfError, ElfError, FormatError
 from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.spec import MapSpec
 from bpfgen_runtime.uapi.const import (
@@ -32,7 +32,7 @@ from bpfgen_runtime.uapi.const import (
     BPF_MAP_TYPE_PROG_ARRAY,
 )
 
-from tests.support.elfwriter import minimal
+from tests.support.elfwriter import SHF_ALLOC, SHF_WRITE, STT_OBJECT, minimal
 from tests.support.objects import INT, U64, Types, map_image
 
 Fields = list[tuple[str, int]]
@@ -203,6 +203,21 @@ def test_static_map() -> None:
     """A static map is refused: nothing could find it by name."""
     with pytest.raises(FormatError, match="must be a global variable"):
         load(lambda t: [("type", t.uint(1))], linkage=0)
+
+
+def test_two_maps_of_one_name() -> None:
+    """A name means one map; the error has the name and the section."""
+    types = Types()
+    definition = types.add(Struct("", 8, [Member("type", types.uint(1), 0)]))
+    variables = [SecVar(types.add(Var("m", definition, 1)), offset, 8) for offset in (0, 8)]
+    types.add(Datasec(".maps", 16, variables))
+    elf = minimal()
+    section = elf.section(".maps", bytes(16), flags=SHF_ALLOC | SHF_WRITE, align=8)
+    elf.symbol("m", section, size=8, type=STT_OBJECT)
+    elf.section(".BTF", types.build())
+    with pytest.raises(ElfError, match="two maps are called 'm'") as caught:
+        load_spec(elf.build())
+    assert caught.value.section == ".maps"
 
 
 @pytest.mark.parametrize("datasec_size", [0, 8])

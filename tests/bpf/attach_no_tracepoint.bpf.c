@@ -1,0 +1,11 @@
+/* Attaches to what no kernel has. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("tp_btf/bpfgen_no_such_event")
+int refused(unsigned long long *ctx)
+{
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

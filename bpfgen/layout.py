@@ -123,7 +123,7 @@ class _Walk:
         for ways in parts:
             count *= len(ways)
         if count > _WAYS**2:  # too many to write down: all at once, as one way
-            return [tuple(slot for ways in parts for way in ways for slot in way)]
+            return [tuple(dict.fromkeys(slot for ways in parts for way in ways for slot in way))]
         return [tuple(slot for way in each for slot in way) for each in product(*parts)]
 
     def alternatives(

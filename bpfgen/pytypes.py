@@ -214,7 +214,7 @@ class TypeTable:
             accepts, ctype = imports.name("int", hidden), imports.name("pointer", hidden)
             return PyType(address, accepts, ctype, f"{address}(0)", has_order=True)
         elif isinstance(kind, Enum):
-            found = "int", _integer(kind.size, kind.signed), "0"
+            found = "int", _integer(kind.size, self._is_signed(kind)), "0"
             if id in self.names and found[1]:
                 name, storage = self.names[id], imports.name(found[1], hidden)
                 ctype = f"{imports.name('enum_of', hidden)}({name}, {storage})"
@@ -230,7 +230,11 @@ class TypeTable:
         """Write a bitfield's type: an integer, a bool, or an enum, of fewer bits."""
         assert slot.type_id is not None
         id, kind, _ = self._strip(slot.type_id)
-        is_signed = kind.signed if isinstance(kind, Enum) else getattr(kind, "is_signed", False)
+        is_signed = (
+            self._is_signed(kind)
+            if isinstance(kind, Enum)
+            else isinstance(kind, Int) and kind.is_signed
+        )
         # Of the type that stores it only the sign has a meaning; 0 stands for sizes of no C type.
         storage = _integer(getattr(kind, "size", 0), is_signed) or ("i64" if is_signed else "u64")
         annotation, element, default = "int", imports.name(storage, hidden), "0"
@@ -266,6 +270,21 @@ class TypeTable:
             has_order=inner.has_order,
         )
 
+    def _is_signed(self, kind: Enum) -> bool:
+        """Tell whether an enum has negative enumerators.
+
+        Compilers before LLVM 16 do not say (no kind_flag), and their BTF has 0xffffffff for -1. It
+        is taken for -1, as it mostly is, unless the object tells signs elsewhere.
+        """
+        if kind.signed or kind.size > 4:
+            return kind.signed
+        most = max((one.value for one in kind.values), default=0)
+        if kind.size < 4:
+            return most >= 1 << kind.size * 8
+        if most < 0xFFFF0000:
+            return False
+        return not any(isinstance(each, Enum) and each.signed for _, each in self.btf.types())
+
     # Classes
 
     def enums(self) -> list[EnumClass]:
@@ -275,7 +294,11 @@ class TypeTable:
             kind = self.btf.type(id)
             if isinstance(kind, Enum):
                 names = enumerator_names([one.name for one in kind.values])
-                members = tuple((names[one.name], one.value) for one in kind.values)
+                wrap = 1 << 32 if self._is_signed(kind) and not kind.signed else 0
+                members = tuple(
+                    (names[one.name], one.value - (wrap if one.value >= 1 << 31 else 0))
+                    for one in kind.values
+                )
                 found.append(EnumClass(self.names[id], self._c_names[id], members))
         return found
 

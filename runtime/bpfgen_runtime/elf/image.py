@@ -54,6 +54,10 @@ R_BPF_64_32 = 10
 
 BPF_OBJ_NAME_LEN = 16
 
+#: Longer names are refused: entries that all point into one long string would otherwise need memory
+#: that grows with the square of the file.
+MAX_NAME = 4096
+
 # The packed form, little-endian whatever the object's order: header, CRC-32 of all the rest, one
 # record per section, one per symbol, every name ended by a NUL (the object's, the sections', the
 # symbols'), the sections' data.

@@ -16,6 +16,7 @@ from .image import (
     BPF_OBJ_NAME_LEN,
     EM_BPF,
     EM_NONE,
+    MAX_NAME,
     SHF_EXECINSTR,
     SHN_LORESERVE,
     SHT_NOBITS,
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
     from .image import ByteOrder
 
 __all__ = ["read_elf", "read_section"]
-
-#: Longer names are refused: entries that all point into one long string would otherwise need memory
-#: that grows with the square of the file.
-MAX_NAME = 4096
 
 _SECTION_HEADER_SIZE = 64
 _SYMBOL_SIZE = 24

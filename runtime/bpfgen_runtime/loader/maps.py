@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..btf import Btf, Member
     from ..elf.image import ElfImage
 
-__all__ = ["LIBBPF_PIN_BY_NAME", "LIBBPF_PIN_NONE", "MAPS_SECTION", "user_maps"]
+__all__ = ["LIBBPF_PIN_BY_NAME", "LIBBPF_PIN_NONE", "MAPS_SECTION", "read_definition", "user_maps"]
 
 MAPS_SECTION = ".maps"
 
@@ -92,6 +92,24 @@ def user_maps(image: ElfImage, btf: Btf | None) -> Iterator[MapSpec]:
         if spec.pinning and "/" in spec.name:
             raise _bad(spec.name, "a map of this name cannot be pinned by it")
         yield spec
+
+
+def read_definition(btf: Btf, var_id: int) -> MapSpec:
+    """Read the definition or the extern declaration of one map, whatever section it is in.
+
+    Args:
+        var_id: its VAR.
+
+    Raises:
+        BtfError, FormatError: as for `user_maps`.
+    """
+    var = btf.type(var_id)
+    definition = btf.type(btf.resolve(var_id))
+    if not isinstance(definition, Struct):
+        raise _bad(var.name, "its type is no struct")
+    spec = MapSpec(var.name, 0, section=MAPS_SECTION)
+    _read_definition(btf, definition, spec)
+    return spec
 
 
 def _read_definition(

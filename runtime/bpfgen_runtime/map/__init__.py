@@ -2,8 +2,10 @@
 
 # The general layout: `base` has what all maps share, `element` what those with elements do; `hash`,
 # `array`, `percpu`, `lpm_trie`, `queue`, `bloom`, `stack_trace` are the classes, by kind; `batch`
-# handles many elements at once, `columns` as NumPy arrays, `memory` is an array's mapped. What a
-# program does not use is not imported.
+# handles many elements at once, `columns` as NumPy arrays, `memory` is an array's mapped. `slots`
+# has what maps that hold kernel objects share, and `of_maps`, `prog_array`, `cgroup_array`,
+# `redirect`, `sockets` are those; `storage` is keyed by objects. What a program does not use is not
+# imported.
 
 from __future__ import annotations
 
@@ -40,6 +42,11 @@ if TYPE_CHECKING:
     from .stack_trace import BuildIdFrame as BuildIdFrame
     from .stack_trace import Frame as Frame
     from .stack_trace import StackTraceMap as StackTraceMap
+    from .storage import CgrpStorage as CgrpStorage
+    from .storage import InodeStorage as InodeStorage
+    from .storage import Pid as Pid
+    from .storage import SkStorage as SkStorage
+    from .storage import TaskStorage as TaskStorage
 else:
     _LAZY = {
         "ArrayMap": "array",
@@ -47,6 +54,7 @@ else:
         "BloomFilterMap": "bloom",
         "BuildIdFrame": "stack_trace",
         "CgroupArray": "cgroup_array",
+        "CgrpStorage": "storage",
         "CpuMap": "redirect",
         "CpuMapVal": "redirect",
         "CpuProgMap": "redirect",
@@ -56,19 +64,23 @@ else:
         "Frame": "stack_trace",
         "HashMap": "hash",
         "HashOfMaps": "of_maps",
+        "InodeStorage": "storage",
         "LpmTrieMap": "lpm_trie",
         "PerCpuArrayMap": "percpu",
         "PerCpuHashMap": "percpu",
+        "Pid": "storage",
         "ProgArray": "prog_array",
         "QueueMap": "queue",
         "ReuseportSockArray": "sockets",
         "ReuseportSockCookieArray": "sockets",
+        "SkStorage": "storage",
         "SockCookieHash": "sockets",
         "SockCookieMap": "sockets",
         "SockHash": "sockets",
         "SockMap": "sockets",
         "StackMap": "queue",
         "StackTraceMap": "stack_trace",
+        "TaskStorage": "storage",
         "XskMap": "sockets",
     }
 
@@ -86,6 +98,7 @@ __all__ = [
     "BloomFilterMap",
     "BuildIdFrame",
     "CgroupArray",
+    "CgrpStorage",
     "CpuMap",
     "CpuMapVal",
     "CpuProgMap",
@@ -95,20 +108,24 @@ __all__ = [
     "Frame",
     "HashMap",
     "HashOfMaps",
+    "InodeStorage",
     "LpmTrieMap",
     "Map",
     "PerCpuArrayMap",
     "PerCpuHashMap",
+    "Pid",
     "ProgArray",
     "QueueMap",
     "ReuseportSockArray",
     "ReuseportSockCookieArray",
+    "SkStorage",
     "SockCookieHash",
     "SockCookieMap",
     "SockHash",
     "SockMap",
     "StackMap",
     "StackTraceMap",
+    "TaskStorage",
     "XskMap",
     "open_map",
 ]

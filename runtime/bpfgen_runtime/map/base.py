@@ -133,20 +133,25 @@ class Map:
             name = info.name.decode(errors="replace")
             if info.btf_id:
                 _check_layout(what, name, info, key, value)
-            return cls(
-                fd,
-                name=name,
-                map_type=info.type,
-                key_size=info.key_size,
-                value_size=info.value_size,
-                max_entries=info.max_entries,
-                map_flags=info.map_flags,
-                key=key,
-                value=value,
-            )
+            return cls._of(fd, info, key, value)
         except BaseException:
             fd.close()
             raise
+
+    @classmethod
+    def _of(cls, fd: Fd, info: MapInfo, key: Any, value: Any) -> Self:
+        """Return the map that the kernel has told of."""
+        return cls(
+            fd,
+            name=info.name.decode(errors="replace"),
+            map_type=info.type,
+            key_size=info.key_size,
+            value_size=info.value_size,
+            max_entries=info.max_entries,
+            map_flags=info.map_flags,
+            key=key,
+            value=value,
+        )
 
     def _check(self, types: tuple[int, ...]) -> None:
         """Refuse a map of another type, or whose sizes are not those of its key and value types."""

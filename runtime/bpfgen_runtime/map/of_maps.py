@@ -155,17 +155,7 @@ class MapOfMaps(SlotMapping[K, "M | int", M]):
         cls, key, value = self._inner_types or (Map, None, None)
         try:
             info = bpf.map_get_info_by_fd(fd.fileno(), what=f"open a map in map {self.name!r}")
-            made: Any = map_class(cls, info.type, info.value_size)(
-                fd,
-                name=info.name.decode(errors="replace"),
-                map_type=info.type,
-                key_size=info.key_size,
-                value_size=info.value_size,
-                max_entries=info.max_entries,
-                map_flags=info.map_flags,
-                key=key,
-                value=value,
-            )
+            made: Any = map_class(cls, info.type, info.value_size)._of(fd, info, key, value)
         except BaseException:
             fd.close()
             raise

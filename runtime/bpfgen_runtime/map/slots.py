@@ -309,7 +309,7 @@ def descriptor(thing: Handle) -> int:
 def shown(thing: object) -> str:
     """Describe in a message what goes into a map."""
     if isinstance(thing, int):
-        return f"descriptor {thing}"
+        return f"descriptor {thing}" if type(thing) is int else repr(thing)
     if isinstance(thing, (str, os.PathLike)):
         return repr(os.fspath(thing))
     name = getattr(thing, "name", None)

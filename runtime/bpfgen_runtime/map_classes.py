@@ -63,6 +63,7 @@ _CLASSES = {
     k.BPF_MAP_TYPE_CGRP_STORAGE: MapClass("map.CgrpStorage", "value"),
     k.BPF_MAP_TYPE_RINGBUF: MapClass("ringbuf.RingBuf", "event"),
     k.BPF_MAP_TYPE_PERF_EVENT_ARRAY: MapClass("perfbuf.PerfBuffer", "event"),
+    k.BPF_MAP_TYPE_USER_RINGBUF: MapClass("userringbuf.UserRingBuf", "event"),
     k.BPF_MAP_TYPE_STRUCT_OPS: MapClass("link.struct_ops.StructOpsMap"),
     k.BPF_MAP_TYPE_ARENA: MapClass("map.arena.ArenaMap"),
 }

@@ -27,7 +27,17 @@ LAYERS = (
     ("plan",),
     ("map", "program"),
     ("load", "load_maps", "object"),
-    ("link", "stream", "ringbuf", "perfbuf", "perfmem", "poller", "usdt", "struct_ops"),
+    (
+        "link",
+        "stream",
+        "ringbuf",
+        "userringbuf",
+        "perfbuf",
+        "perfmem",
+        "poller",
+        "usdt",
+        "struct_ops",
+    ),
     ("skeleton", "sidecar"),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

@@ -48,7 +48,7 @@ def generate(
         data: the ELF file.
         file_name: without directories; names the object, and stands in the module's docstring.
         name: what to call the object instead.
-        events: ring buffer map to the C type of its records.
+        events: ring or perf buffer map to the C types of its records.
         sidecar: leave the object outside: the module expects it beside itself, as `file_name`.
 
     Raises:
@@ -62,5 +62,6 @@ def generate(
         name=name,
         events=events or {},
         sidecar=sidecar,
+        data=data,
     )
     return render(module)

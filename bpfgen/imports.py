@@ -37,6 +37,7 @@ _MAPS = {one.name: f"bpfgen_runtime.{one.home.rpartition('.')[0]}" for one in ev
 _MODULES: dict[str, str] = {
     **dict.fromkeys(_VALUES.split(), "bpfgen_runtime.values"),
     "CEnum": "bpfgen_runtime.values.enums",
+    **dict.fromkeys(("by_size", "by_tag"), "bpfgen_runtime.values.records"),
     **_MAPS,
     "BuildIdFrame": "bpfgen_runtime.map",
     "StructOpsLink": "bpfgen_runtime.link.struct_ops",

@@ -19,7 +19,7 @@ from bpfgen_runtime.uapi import const as k
 
 from . import __version__, naming
 from .deflate import deflate
-from .events import Event, event_types
+from .events import Event, Events
 from .imports import Imports, isort_key, link_class
 from .pytypes import EnumClass, PyType, Root, StructClass, TypeTable, opaque
 
@@ -151,6 +151,7 @@ def build(
     name: str | None,
     events: Mapping[str, str],
     sidecar: bool = False,
+    data: bytes = b"",
 ) -> Module:
     """Plan the module of one object.
 
@@ -158,8 +159,9 @@ def build(
         file_name: without directories: nothing of where the file lies gets into the text.
         sha256: of the whole file, hexadecimal.
         name: what to call the object instead of by its file; None for the file's name.
-        events: map to type, of `--event`.
+        events: map to types, of `--event`.
         sidecar: leave the object outside, in a file of its name.
+        data: the whole file: types that its BTF lacks are taken from its debug information.
 
     Raises:
         GenerateError: nothing can be generated for the object, or an option does not fit it.
@@ -171,7 +173,8 @@ def build(
     object_name = naming.object_name(file_name) if name is None else name
     if spec.btf is None:
         raise GenerateError("the object has no BTF, hence no types: compile it with clang -g")
-    return _Builder(spec, object_name, events).module(file_name, sha256, name, sidecar)
+    builder = _Builder(spec, object_name, events, data)
+    return builder.module(file_name, sha256, name, sidecar)
 
 
 class _Shape(NamedTuple):
@@ -190,15 +193,18 @@ class _Shape(NamedTuple):
 
 
 class _Builder:
-    def __init__(self, spec: ObjectSpec, object_name: str, events: Mapping[str, str]) -> None:
-        assert spec.btf is not None
+    def __init__(
+        self, spec: ObjectSpec, object_name: str, events: Mapping[str, str], data: bytes
+    ) -> None:
         self.spec = spec
-        self.btf = spec.btf
         self.object_name = object_name
         self.class_name = naming.cap_words(object_name)
         self.asked = events
         self.maps = {name: m for name, m in spec.maps.items() if not m.is_data}
-        self.events = event_types(self.btf, self.maps, events)
+        decided = Events(spec, self.maps, events, data)
+        self.events = decided.found
+        #: The object's, with types behind its own that records have.
+        self.btf = decided.btf
         self.variables: dict[str, list[VariableSpec]] = {}
         for variable in spec.variables.values():
             # Static ones are their file's own affair, and may share a name. As bpftool does.
@@ -237,8 +243,8 @@ class _Builder:
                 Root(spec.value_type_id, f"{name}_value"),
             ]
             event = self.events.get(name)
-            if event is not None and event.type_id is not None:
-                roots.append(Root(event.type_id, f"{name}_event"))
+            if event is not None:
+                roots += [Root(choice.type_id, f"{name}_event") for choice in event.choices]
         for variables in self.variables.values():
             roots += [Root(variable.type_id, variable.name) for variable in variables]
         return [root for root in roots if root.type_id]
@@ -362,11 +368,31 @@ class _Builder:
         return opaque(size, note, self.imports, hidden)
 
     def _event(self, event: Event | None, hidden: frozenset[str]) -> PyType:
+        """Describe the records of a buffer: of one type, of several, or bytes."""
         note = "" if event is None else event.why
-        if event is None or event.type_id is None:
+        if event is None or not event.choices:
             as_bytes = self.imports.name("bytes", hidden)
             return PyType(as_bytes, as_bytes, "None", "None", note)
-        return replace(self.types.describe(event.type_id, self.imports, hidden), note=note)
+        uses = [self.types.describe(one.type_id, self.imports, hidden) for one in event.choices]
+        if len(uses) == 1 and event.tag is None:
+            return replace(uses[0], note=note)
+        annotation = " | ".join(dict.fromkeys(use.annotation for use in uses))
+        if event.tag is None:
+            by_size = self.imports.name("by_size", hidden)
+            ctype = f"{by_size}({', '.join(use.ctype for use in uses)})"
+        else:
+            offset, size, signed = event.tag
+            tag = self.imports.name(f"{'i' if signed else 'u'}{8 * size}", hidden)
+            if self.spec.byte_order == ">" and size > 1:
+                tag = f"{self.imports.name('be', hidden)}({tag})"
+            pairs = [
+                f"{value}: {use.ctype}"
+                for use, one in zip(uses, event.choices, strict=True)
+                for value in one.values
+            ]
+            by_tag = self.imports.name("by_tag", hidden)
+            ctype = f"{by_tag}({offset}, {tag}, {{{', '.join(pairs)}}})"
+        return PyType(annotation, annotation, ctype, "None", note)
 
     def _programs(self) -> tuple[ProgramMember, ...]:
         names = self._members(self.spec.programs, naming.GROUP_ATTRIBUTES)

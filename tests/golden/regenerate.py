@@ -76,13 +76,17 @@ def generate(case: Case) -> str:
 
 
 def compile_case(case: Case) -> None:
-    """Compile the case's object, without debug information: the same wherever that is done."""
+    """Compile the case's object, the same wherever that is done.
+
+    That is without debug information, unless the source has a line `// keep: debug information`.
+    """
     environment = os.environ | {"PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"}
     clang = ["clang", *FLAGS, "-fdebug-compilation-dir=.", f"-I{multiarch_include()}"]
     commands = [
         [*clang, *case.options("clang"), "-c", case.source.name, "-o", case.object.name],
-        ["llvm-strip", "-g", case.object.name],
     ]
+    if case.options("keep") != ["debug", "information"]:
+        commands.append(["llvm-strip", "-g", case.object.name])
     for command in commands:
         subprocess.run(command, cwd=case.source.parent, env=environment, check=True)
 

@@ -324,7 +324,7 @@ def test_event_errors(objects: Path) -> None:
     """A wrong `--event` is refused in one line that says what there is."""
     source = objects / "maps.bpf.o"
     result = run("skeleton", source, "--event", "nosuch=key")
-    assert_refused(result, source, "--event nosuch=key", "ring buffers: untyped")
+    assert_refused(result, source, "--event nosuch=key", "ring and perf buffers: untyped")
     result = run("skeleton", source, "--event", "untyped=nosuch")
     assert_refused(result, source, "struct key", "__attribute__((unused))")
 

@@ -221,7 +221,10 @@ def test_event_option(wanted: str) -> None:
 @pytest.mark.parametrize(
     ("events", "message"),
     [
-        ({"nosuch": "asked_event"}, "no map of the object; ring buffers: tagged, asked, both"),
+        (
+            {"nosuch": "asked_event"},
+            "no map of the object; ring and perf buffers: tagged, asked",
+        ),
         ({"unknown": "no_event"}, "no type 'no_event'; it has struct tagged_event"),
         ({"unknown": "no_event"}, "struct no_event *unused_no_event __attribute__((unused));"),
         ({"unknown": "enum asked_event"}, "no type 'enum asked_event'"),
@@ -237,7 +240,7 @@ def test_wrong_event_option(events: dict[str, str], message: str) -> None:
 
 def test_event_of_keyed_map() -> None:
     """Maps of keys and values have no events."""
-    with pytest.raises(GenerateError, match="'hash' is no ring buffer"):
+    with pytest.raises(GenerateError, match="'hash' is no ring or perf buffer"):
         case_with("maps", {"hash": "key"})
 
 

@@ -135,8 +135,8 @@ class TracerMaps(MapGroup):
     by_typedef: RingBuf[TypedefEvent]
     # event type from the declaration tag bpfgen:event=__u32
     number: RingBuf[int]
-    # event type unknown: tag the map with __attribute__((btf_decl_tag("bpfgen:event=STRUCT"))), or
-    # use --event unknown=STRUCT
+    # event type unknown: no program writes into it; tag the map with
+    # __attribute__((btf_decl_tag("bpfgen:event=STRUCT"))), or use --event unknown=STRUCT
     unknown: RingBuf[bytes]
 
 

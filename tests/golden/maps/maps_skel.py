@@ -145,8 +145,8 @@ class MapsMaps(MapGroup):
     sizes: HashMap[bytes, bytes]
     queue: QueueMap[Value]
     tails: ProgArray
-    # event type unknown: tag the map with __attribute__((btf_decl_tag("bpfgen:event=STRUCT"))), or
-    # use --event untyped=STRUCT
+    # event type unknown: no program writes into it; tag the map with
+    # __attribute__((btf_decl_tag("bpfgen:event=STRUCT"))), or use --event untyped=STRUCT
     untyped: RingBuf[bytes]
 
 

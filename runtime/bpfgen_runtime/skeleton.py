@@ -255,15 +255,17 @@ class LinkGroup(_Group):
 
         def __iter__(self) -> Iterator[Link]: ...
 
-    def __setattr__(self, name: str, link: Any) -> None:
-        if not any(name == member[0] for member in self.MEMBERS):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if _is_filled(self, name) and not getattr(self, name).closed:
-            raise BpfError(
-                f"program {self._c_name(name)!r} is attached by skel.links.{name} already: "
-                "destroy() that link first, or keep the other one in a variable of your own"
-            )
-        super().__setattr__(name, link)
+    if not TYPE_CHECKING:  # else any attribute would do
+
+        def __setattr__(self, name, link):
+            if not any(name == member[0] for member in self.MEMBERS):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            if _is_filled(self, name) and not getattr(self, name).closed:
+                raise BpfError(
+                    f"program {self._c_name(name)!r} is attached by skel.links.{name} already: "
+                    "destroy() that link first, or keep the other one in a variable of your own"
+                )
+            super().__setattr__(name, link)
 
     def _why_empty(self, name: str) -> str:
         return (

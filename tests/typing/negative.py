@@ -36,6 +36,8 @@ def variables(skel: Globals) -> None:
     skel.data.current = (1, 2)  # E: assignment
     skel.data.current.low += 1  # E: misc
     skel.data.port = 80.5  # E: assignment
+    skel.data.unseen = 5  # E: attr-defined
+    skel.nonsense = 5  # E: attr-defined
     print(skel.bss.unseen)  # E: attr-defined
     print(skel.data_nonsense)  # E: attr-defined
 
@@ -63,7 +65,7 @@ def maps(skel: Maps) -> None:
     skel.maps.lru[Key()]  # E: index
     skel.maps.lru["1"] = Value()  # E: index
     skel.maps.array["0"]  # E: call-overload
-    skel.maps.array[0] = 5  # E: assignment
+    skel.maps.array[0] = 5  # E: call-overload
     skel.maps.array.append(Value())  # E: attr-defined
     skel.maps.sizes["123456"]  # E: index
     skel.maps.queue[0]  # E: index
@@ -91,6 +93,8 @@ def programs(opened: OpenPrograms, skel: Programs) -> None:
     print(skel.progs.nonsense)  # E: attr-defined
     skel.links.tracepoint = skel.progs.packets.attach_xdp(1)  # E: assignment
     skel.links.packets.read()  # E: attr-defined
+    skel.links.nonsense = skel.progs.packets.attach_xdp(1)  # E: attr-defined
+    skel.links.raw = skel.progs.tracepoint.attach_tracepoint("a", "b")  # E: assignment
     opened.progs.packets.attach_xdp(1)  # E: attr-defined
 
 
@@ -99,6 +103,7 @@ def structs(nested: Nested) -> None:
     Value("5")  # E: arg-type
     Value().calls = 5  # E: misc
     print(Value().nonsense)  # E: attr-defined
+    Value().nonsense = 5  # E: attr-defined
     Point(1, 2, 3)  # E: call-arg
     Point(x=1.5)  # E: arg-type
     Scalars2(level=5)  # E: arg-type

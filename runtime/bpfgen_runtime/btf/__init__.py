@@ -179,14 +179,16 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> object:
-    module = _LAZY.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Not importlib.import_module: that package is not loaded at start-up.
-    value: object = getattr(__import__(f"{__name__}.{module}", fromlist=(name,)), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # else any attribute would do
+
+    def __getattr__(name):
+        module = _LAZY.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Not importlib.import_module: that package is not loaded at start-up.
+        value = getattr(__import__(f"{__name__}.{module}", fromlist=(name,)), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -256,15 +256,17 @@ class Struct(metaclass=StructMeta):
             """
             ...
 
-    def __setattr__(self, name: str, value: object) -> None:
-        from dataclasses import FrozenInstanceError
+    if not TYPE_CHECKING:  # else any attribute would do
 
-        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+        def __setattr__(self, name, value):
+            from dataclasses import FrozenInstanceError
 
-    def __delattr__(self, name: str) -> None:
-        from dataclasses import FrozenInstanceError
+            raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
-        raise FrozenInstanceError(f"cannot delete field {name!r}")
+        def __delattr__(self, name):
+            from dataclasses import FrozenInstanceError
+
+            raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:

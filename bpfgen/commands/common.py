@@ -61,6 +61,11 @@ def guard(path: Path, action: Callable[[], T]) -> T:
     try:
         return action()
     except (OSError, BpfError, RecursionError) as error:
+        if isinstance(error, BpfError) and hasattr(error, "__rich__"):
+            from bpfgen_runtime.report import show
+
+            show(error)  # the verifier's reasons take more than a line
+            raise click.exceptions.Exit(1) from error
         fail(path, reason_of(error))
 
 

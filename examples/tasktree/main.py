@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from bpfgen_runtime.report import run
 from tasktree_skel import Process, Tasktree
 
 
@@ -38,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

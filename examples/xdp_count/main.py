@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 
+from bpfgen_runtime.report import run
 from xdp_count_skel import Protocol, XdpCount
 
 CLONE_NEWNET = 0x40000000
@@ -42,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

@@ -10,7 +10,9 @@ from bpfgen_runtime.errors import VerifierError
 from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.object import Object
 
+from tests.support import unprivileged
 from tests.support.clang import SOURCES, compile_bpf
+from tests.support.kernels import IN_MATRIX
 from tests.support.verifier import EXPECTED, expected
 
 #: These take the verifier a million instructions: seconds here, minutes in an emulated machine.
@@ -98,3 +100,14 @@ def test_long_log_of_a_refusal() -> None:
     assert error.log.rstrip().splitlines()[-1].startswith("processed ")
     assert "invalid access to packet" in error.summary
     assert len(str(error).splitlines()) <= 25
+
+
+@pytest.mark.skipif(not IN_MATRIX, reason="lets everybody load programs: only in a guest")
+def test_loop_without_privilege() -> None:
+    """A loop that only a process without CAP_BPF may not have: the advice says whom it is for."""
+    with unprivileged.allowed():
+        error = unprivileged.refusal(compile_bpf("unprivileged_loop"))
+    assert isinstance(error, VerifierError)
+    assert error.errno == errno.EINVAL
+    assert error.insn_index == 5
+    assert "a caller without CAP_BPF" in error.summary

@@ -18,7 +18,7 @@ from bpfgen_runtime.verifier.lines import source_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.verifier import EXPECTED, expected
+from tests.support.verifier import EXPECTED, UNPRIVILEGED, expected
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "verifier"
 LOGS = sorted(DATA.glob("*/*.log"))
@@ -36,6 +36,12 @@ def test_corpus_is_whole() -> None:
         for path in (DATA.parents[1] / "bpf").glob("bad_*.bpf.c")
     }
     assert sources == set(EXPECTED)
+    kinds = {path.parent.name for path in LOGS}
+    long = {"insn_limit", "jumps"}  # minutes in an emulated machine
+    for kernel in kinds:
+        logs = {path.stem for path in (DATA / kernel).glob("*.log")}
+        assert sources - long <= logs, kernel
+    assert set(UNPRIVILEGED) <= {path.stem for path in (DATA / "5.10").glob("*.log")}
     assert {path.stem for path in (DATA / "6.18").glob("*.log")} == sources
 
 
@@ -53,6 +59,18 @@ def test_log_of_a_kernel(path: Path) -> None:
         assert "/* here */" in log.source.text
     assert log.stats is not None
     assert log.stats.limit == 1000000
+
+
+@pytest.mark.parametrize("name", ["recursion", "unprivileged_loop"])
+def test_real_back_edge(name: str) -> None:
+    """An edge back, as 5.10 writes it, is explained by who may have loops, and where it starts."""
+    log = (DATA / "5.10" / f"{name}.log").read_text()
+    error = error_of(log)
+    assert error.summary.startswith("back-edge from insn ")
+    assert "Loops are refused here (a kernel before 5.3, a caller without CAP_BPF" in error.hint
+    assert error.insn_index == int(log.partition("back-edge from insn ")[2].split()[0])
+    if name == "recursion":
+        assert error.source == SourceLine("", 0, 0, "return depth(left) * 3 + *left; /* here */")
 
 
 @pytest.mark.parametrize("path", LOGS, ids=IDS)

@@ -52,6 +52,9 @@ _NAMED = re.compile(
     r"|^insn (\d+) cannot|at insn (\d+)$|^insn (\d+) "
 )
 
+#: Before v6.8 a bad flow of control has the lines of both its ends first: `15: x = y;`.
+_ENDS = re.compile(r"(\d+): (?!\()(.+)")
+
 #: Registers that a call leaves without value.
 _CALLER_SAVED = ("R0", "R1", "R2", "R3", "R4", "R5")
 
@@ -222,14 +225,20 @@ def parse(text: str) -> VerifierLog:
     for line in text.splitlines():
         reader.read(line)
     index, insn, source = reader.index, reader.insn, reader.source
-    for line in reader.complaint:
+    complaint = reader.complaint
+    for line in complaint:
         named = _NAMED.search(line)
         if named:
             index = int(next(group for group in named.groups() if group is not None))
             insn, source = reader.texts.get(index, ("", None))
+            ends = {end: _ENDS.match(end) for end in complaint}
+            complaint = [end for end in complaint if ends[end] is None]
+            for found in ends.values():
+                if found is not None and int(found[1]) == index and source is None:
+                    source = SourceLine("", 0, 0, found[2])
             break
     return VerifierLog(
-        tuple(reader.complaint),
+        tuple(complaint),
         index,
         insn,
         source,

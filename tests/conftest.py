@@ -32,6 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*names): things of tests/support/requirements.py")
     config.addinivalue_line("markers", "kernel(*names): features of tests/support/kernels.py")
     config.addinivalue_line("markers", "host_only: says nothing of a kernel: not for the matrix")
+    if config.pluginmanager.has_plugin("hypothesispytest"):
+        from hypothesis import HealthCheck, settings
+
+        # What a machine is busy with is not the tests' affair.
+        calm = [HealthCheck.too_slow]
+        settings.register_profile("calm", deadline=None, suppress_health_check=calm)
+        if settings.get_current_profile_name() == "default":  # not in CI, which has one like it
+            settings.load_profile("calm")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,6 +12,7 @@ __all__ = ["COMMANDS", "main"]
 
 #: Command to module of `commands`, which has it as `command`; imported when it is asked for.
 COMMANDS = {
+    "build": "build",
     "inspect": "inspect",
     "skeleton": "skeleton",
 }

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from bpfgen_runtime.errors import BpfError, GenerateError, NotSupportedError
+from bpfgen_runtime.errors import BpfError, GenerateError
 
 from . import __version__, clang, publish, workers
 from .config import Config, Target
@@ -217,20 +217,11 @@ def _compile(
         raise GenerateError(f"clang cannot compile {failed}{': ' + hint if hint else ''}")
     if len(parts) == 1:
         return parts[0].read_bytes(), dependencies
-    data = _link(parts)
+    from bpfgen_runtime.linker import link
+
+    data = link(parts, name=target.name)
     notes.append(f"linked {len(parts)} objects")
     return data, dependencies
-
-
-def _link(parts: Sequence[Path]) -> bytes:
-    try:
-        from bpfgen_runtime.linker import link  # type: ignore[import-not-found]
-    except ModuleNotFoundError as error:
-        raise NotSupportedError(
-            "static linking of several sources into one object", "make it of one source"
-        ) from error
-    data: bytes = link(parts)
-    return data
 
 
 def _reason(error: Exception) -> str:

@@ -254,6 +254,52 @@ def test_sources_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "SidecarObject" in Path("out/xdp_count_skel.py").read_text()
 
 
+TOTAL = """
+#include "count.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+extern struct count total;
+
+SEC("xdp")
+int look(struct xdp_md *ctx)
+{
+    return total.packets ? XDP_PASS : XDP_DROP;
+}
+
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+def test_several_sources_of_one_object(project: Path) -> None:
+    """Sources of one object are compiled each, and linked; both see one variable."""
+    (project / "bpf/total.bpf.c").write_text(TOTAL)
+    lines = ['output_dir = "app"', "[tool.bpfgen.objects.both]"]
+    configure(project, *lines, 'sources = ["bpf/count.bpf.c", "bpf/total.bpf.c"]')
+    assert build().stderr == (
+        "both: compiled bpf/count.bpf.c, compiled bpf/total.bpf.c, linked 2 objects, "
+        "wrote app/both_skel.py\n"
+    )
+    text = (project / "app/both_skel.py").read_text()
+    assert "    count: XdpProgram\n" in text
+    assert "    look: XdpProgram\n" in text
+    assert build().stderr == "both: up to date\n"
+    (project / "bpf/total.bpf.c").write_text(TOTAL.replace("XDP_DROP", "XDP_ABORTED"))
+    assert "linked 2 objects" in build().stderr
+    sources = ("bpf/count.bpf.c", "bpf/total.bpf.c")
+    assert build(*sources, "--link", "pair").exit_code == 0
+    assert "class Pair(Skeleton)" in (project / "app/pair_skel.py").read_text()
+
+
+def test_sources_that_do_not_fit(project: Path) -> None:
+    """What the linker says is the reason of the failure."""
+    (project / "bpf/total.bpf.c").write_text(COUNT)
+    result = build("bpf/count.bpf.c", "bpf/total.bpf.c", "--link", "twice")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("bpfgen: twice: ")
+    assert "'count'" in result.stderr or "'total'" in result.stderr
+
+
 def test_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Types of records are given by --event as by the configuration."""
     monkeypatch.chdir(tmp_path)

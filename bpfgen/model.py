@@ -236,18 +236,25 @@ class _Builder:
     def _roots(self) -> list[Root]:
         roots = []
         for name, spec in self.maps.items():
-            if spec.struct_ops is not None:
-                continue
-            roots += [
-                Root(spec.key_type_id, f"{name}_key"),
-                Root(spec.value_type_id, f"{name}_value"),
-            ]
+            roots += self._element_roots(spec, name)
             event = self.events.get(name)
             if event is not None:
                 roots += [Root(choice.type_id, f"{name}_event") for choice in event.choices]
         for variables in self.variables.values():
             roots += [Root(variable.type_id, variable.name) for variable in variables]
         return [root for root in roots if root.type_id]
+
+    def _element_roots(self, spec: MapSpec, name: str) -> list[Root]:
+        """Name the types of keys and values that a map's class has as parameters."""
+        roots = []
+        parameters = class_of(spec.map_type, spec.value_size).parameters
+        if "key" in parameters:
+            roots.append(Root(spec.key_type_id, f"{name}_key"))
+        if "value" in parameters:
+            roots.append(Root(spec.value_type_id, f"{name}_value"))
+        if "inner" in parameters and isinstance(spec.inner, MapSpec):
+            roots += self._element_roots(spec.inner, f"{name}_inner")
+        return roots
 
     def module(self, file_name: str, sha256: str, name: str | None, sidecar: bool) -> Module:
         structs = tuple(self.types.structs(self.imports))

@@ -61,6 +61,8 @@ _CLASSES = {
     k.BPF_MAP_TYPE_INODE_STORAGE: MapClass("map.InodeStorage", "value"),
     k.BPF_MAP_TYPE_TASK_STORAGE: MapClass("map.TaskStorage", "value"),
     k.BPF_MAP_TYPE_CGRP_STORAGE: MapClass("map.CgrpStorage", "value"),
+    k.BPF_MAP_TYPE_CGROUP_STORAGE: MapClass("map.CgroupStorage", "key", "value"),
+    k.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: MapClass("map.PerCpuCgroupStorage", "key", "value"),
     k.BPF_MAP_TYPE_RINGBUF: MapClass("ringbuf.RingBuf", "event"),
     k.BPF_MAP_TYPE_PERF_EVENT_ARRAY: MapClass("perfbuf.PerfBuffer", "event"),
     k.BPF_MAP_TYPE_USER_RINGBUF: MapClass("userringbuf.UserRingBuf", "event"),

@@ -1,4 +1,4 @@
-"""Import a generated module from its file."""
+"""Import generated modules from their files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+
+from bpfgen.generate import generate
+from tests.support.clang import compile_bpf
 
 
 def load_module(path: Path) -> ModuleType:
@@ -20,3 +23,11 @@ def load_module(path: Path) -> ModuleType:
     finally:
         del sys.modules[path.stem]
     return module
+
+
+def generated_module(name: str, place: Path) -> ModuleType:
+    """Generate the skeleton of tests/bpf/NAME.bpf.c into a directory and import it."""
+    path = compile_bpf(name)
+    module = place / f"{name}_skel.py"
+    module.write_text(generate(path.read_bytes(), file_name=path.name))
+    return load_module(module)

@@ -15,6 +15,7 @@ from opaque_skel import Locked, Mixed, Opaque
 from opaque_skel import Value as Either
 from programs_skel import OpenPrograms, Programs
 from scalars_skel import Level, OpenScalars, Scalars, Scalars2
+from slots_skel import Command, Flow, Slots, Stat
 from text_skel import Text, Texts
 
 
@@ -141,3 +142,38 @@ def others(opened: OpenScalars, skel: Scalars, text: Text, names: OpenNames) -> 
     text.bss.last = 5  # E: call-overload
     text.data.key = "text"  # E: assignment
     names.data.close = 5  # E: method-assign
+
+
+def kernel_objects(skel: Slots) -> None:
+    maps = skel.maps
+    maps.by_zone["0"]  # E: index
+    maps.by_zone[0][5]  # E: index
+    maps.by_zone[0][Flow()] = Flow()  # E: assignment
+    maps.by_zone[0] = maps.by_flow[Flow()]  # E: assignment
+    maps.by_flow[5]  # E: index
+    maps.by_flow.insert(5)  # E: arg-type
+    maps.tails[0] = maps.devices  # E: assignment
+    maps.tails[Flow()] = skel.progs.redirect  # E: index
+    print(maps.tails[0].max_entries)  # E: attr-defined
+    maps.groups[0]  # E: index
+    maps.devices[0] = skel.progs.redirect  # E: assignment
+    maps.devices[0] = ("eth0", skel.progs.redirect)  # E: assignment
+    maps.devices_progs[0] = ("eth0", "program")  # E: assignment
+    maps.devices_progs[0].ifindex = 5  # E: misc
+    maps.cpus[0] = "192"  # E: assignment
+    maps.socks[0]  # E: index
+    list(maps.socks)  # E: call-overload
+    maps.socks[0] = "socket"  # E: assignment
+    maps.by_key[Flow()]  # E: index
+    maps.by_key[0] = 5  # E: index
+    maps.xsks.items()  # E: attr-defined
+    maps.ports[0]  # E: index
+    maps.of_socks["/etc/passwd"] = Stat()  # E: index
+    maps.of_socks[5] = 5  # E: assignment
+    list(maps.of_tasks)  # E: call-overload
+    maps.of_inodes.items()  # E: attr-defined
+    del maps.attached[0]  # E: attr-defined
+    maps.attached_percpu[0] = Stat()  # E: assignment
+    maps.commands.send(Stat())  # E: arg-type
+    maps.commands.poll()  # E: attr-defined
+    maps.commands.send(Command(kind="1"))  # E: arg-type

@@ -5,8 +5,10 @@ Copied beside the modules of tests/golden and checked by mypy --strict and pyrig
 
 from __future__ import annotations
 
+import socket
 from collections.abc import MutableMapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from bpfgen_runtime import Address, CharArray, Link, MapSpec, Program, ProgramSpec
 from bpfgen_runtime.link.cgroup import CgroupLink
@@ -14,7 +16,18 @@ from bpfgen_runtime.link.iter import IterLink
 from bpfgen_runtime.link.raw_tracepoint import RawTracepointLink
 from bpfgen_runtime.link.tracepoint import TracepointLink, TracepointProgram
 from bpfgen_runtime.link.tracing import TracingLink
-from bpfgen_runtime.link.xdp import XdpLink
+from bpfgen_runtime.link.xdp import XdpLink, XdpProgram
+from bpfgen_runtime.map import (
+    ArrayMap,
+    ArrayOfMaps,
+    DevMapVal,
+    HashMap,
+    HashOfMaps,
+    Map,
+    Pid,
+    cgroup_id,
+)
+from bpfgen_runtime.userringbuf import UserRingBuf
 from events_skel import AskedEvent, TaggedEvent, Tracer, TypedefEvent
 from globals_skel import Config, Globals, OpenGlobals
 from maps_skel import Key, Maps, OpenMaps, Value
@@ -23,6 +36,7 @@ from opaque_skel import Mixed, Opaque
 from opaque_skel import Value as Either
 from programs_skel import Programs
 from scalars_skel import ColorT, Level, Scalars, Scalars2, TcpState
+from slots_skel import Command, Flow, Slots, Stat
 from text_skel import Text, Texts
 from typing_extensions import assert_type
 
@@ -171,3 +185,61 @@ def scalars(skel: Scalars, opaque: Opaque) -> None:
     assert_type(opaque.maps.mixed[Either(number=5)], Mixed)
     opaque.bss.current = Either(text="now")
     assert_type(opaque.bss.current.text, CharArray)
+
+
+def kernel_objects(skel: Slots, packets: XdpProgram, sock: socket.socket) -> None:
+    maps = skel.maps
+    assert_type(maps.by_zone, ArrayOfMaps[HashMap[Flow, Stat]])
+    assert_type(maps.by_zone[0], HashMap[Flow, Stat])
+    assert_type(maps.by_zone[0][Flow()].bytes, int)
+    assert_type(maps.by_zone.get(0), HashMap[Flow, Stat] | None)
+    maps.by_zone[0][Flow()] = Stat()
+    maps.by_zone[1] = maps.defaults
+    maps.by_zone[2] = maps.defaults.fileno()
+    assert_type(maps.by_flow, HashOfMaps[Flow, ArrayMap[int]])
+    assert_type(maps.by_flow.create_inner(), ArrayMap[int])
+    assert_type(maps.by_flow.insert(Flow(), max_entries=5)[0], int)
+    assert_type(maps.by_flow.ids(), dict[Flow, int])
+    assert_type(maps.undefined[0], Map)
+    for flow, inner in maps.by_flow.items():
+        assert_type(flow, Flow)
+        assert_type(inner, ArrayMap[int])
+    maps.tails[0] = skel.progs.redirect
+    maps.tails[1] = 5
+    assert_type(maps.tails[0], Program)
+    maps.groups[0] = "/sys/fs/cgroup/x"
+    maps.groups[1] = Path("/sys/fs/cgroup/x")
+    maps.devices[0] = "eth0"
+    maps.devices[1] = 2
+    assert_type(maps.devices[0], int)
+    maps.devices_progs[0] = "eth0"
+    maps.devices_progs[1] = ("eth0", packets)
+    assert_type(maps.devices_progs[0], DevMapVal)
+    maps.cpus[0] = 192
+    maps.cpus_progs[0] = (192, packets)
+    assert_type(maps.cpus_progs[0].prog_id, int)
+    maps.socks[0] = sock
+    maps.socks[1] = sock.fileno()
+    maps.socks_read[0] = sock
+    assert_type(dict(maps.socks_read), dict[int, int])
+    maps.by_key[Flow()] = sock
+    assert_type(list(maps.by_key), list[Flow])
+    maps.by_key_read[Flow()] = sock
+    assert_type(maps.by_key_read[Flow()], int)
+    maps.xsks[0] = sock
+    maps.ports[0] = sock
+    maps.ports_read.update(0, sock, 1)
+    maps.of_socks[sock] = Stat(packets=1)
+    assert_type(maps.of_socks[sock], Stat)
+    assert_type(maps.of_socks.get(sock), Stat | None)
+    maps.of_inodes["/etc/passwd"] = Stat()
+    maps.of_tasks[Pid(1)] = Stat()
+    maps.of_cgroups[Path("/sys/fs/cgroup")] = Stat()
+    for key, value in maps.attached.items():
+        assert_type(key.cgroup_inode_id, int)
+        assert_type(value, Stat)
+    assert_type(maps.attached_percpu[cgroup_id("/sys/fs/cgroup")], tuple[Stat, ...])
+    assert_type(maps.commands, UserRingBuf[Command])
+    maps.commands.send(Command(kind=1), timeout=None)
+    with maps.commands.reserve(8) as sample:
+        sample.data[:] = bytes(8)

@@ -4,8 +4,8 @@
 # `array`, `percpu`, `lpm_trie`, `queue`, `bloom`, `stack_trace` are the classes, by kind; `batch`
 # handles many elements at once, `columns` as NumPy arrays, `memory` is an array's mapped. `slots`
 # has what maps that hold kernel objects share, and `of_maps`, `prog_array`, `cgroup_array`,
-# `redirect`, `sockets` are those; `storage` is keyed by objects. What a program does not use is not
-# imported.
+# `redirect`, `sockets` are those; `storage` is keyed by objects, `cgroup_storage` made by
+# attachments. What a program does not use is not imported.
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .array import ArrayMap as ArrayMap
     from .bloom import BloomFilterMap as BloomFilterMap
     from .cgroup_array import CgroupArray as CgroupArray
+    from .cgroup_storage import CgroupStorage as CgroupStorage
+    from .cgroup_storage import PerCpuCgroupStorage as PerCpuCgroupStorage
+    from .cgroup_storage import cgroup_id as cgroup_id
     from .hash import HashMap as HashMap
     from .lpm_trie import LpmTrieMap as LpmTrieMap
     from .of_maps import ArrayOfMaps as ArrayOfMaps
@@ -54,6 +57,7 @@ else:
         "BloomFilterMap": "bloom",
         "BuildIdFrame": "stack_trace",
         "CgroupArray": "cgroup_array",
+        "CgroupStorage": "cgroup_storage",
         "CgrpStorage": "storage",
         "CpuMap": "redirect",
         "CpuMapVal": "redirect",
@@ -67,6 +71,7 @@ else:
         "InodeStorage": "storage",
         "LpmTrieMap": "lpm_trie",
         "PerCpuArrayMap": "percpu",
+        "PerCpuCgroupStorage": "cgroup_storage",
         "PerCpuHashMap": "percpu",
         "Pid": "storage",
         "ProgArray": "prog_array",
@@ -82,6 +87,7 @@ else:
         "StackTraceMap": "stack_trace",
         "TaskStorage": "storage",
         "XskMap": "sockets",
+        "cgroup_id": "cgroup_storage",
     }
 
     def __getattr__(name):
@@ -98,6 +104,7 @@ __all__ = [
     "BloomFilterMap",
     "BuildIdFrame",
     "CgroupArray",
+    "CgroupStorage",
     "CgrpStorage",
     "CpuMap",
     "CpuMapVal",
@@ -112,6 +119,7 @@ __all__ = [
     "LpmTrieMap",
     "Map",
     "PerCpuArrayMap",
+    "PerCpuCgroupStorage",
     "PerCpuHashMap",
     "Pid",
     "ProgArray",
@@ -127,5 +135,6 @@ __all__ = [
     "StackTraceMap",
     "TaskStorage",
     "XskMap",
+    "cgroup_id",
     "open_map",
 ]

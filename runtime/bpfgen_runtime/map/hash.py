@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 # collections.abc itself would import all of collections: 2 ms at start-up.
-from _collections_abc import ItemsView, MutableMapping, ValuesView
+from _collections_abc import MutableMapping
 
 from ..sys.elem import MISSING
 from ..uapi import const as k
 from .element import ElementMap
+from .views import PairItems, PairValues
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import ItemsView, Iterable, Iterator, ValuesView
     from typing import Any, ClassVar, TypeVar, overload
 
     from _typeshed import SupportsKeysAndGetItem
@@ -94,11 +95,11 @@ class HashMap(ElementMap, MutableMapping[K, V]):
 
     def items(self) -> ItemsView[K, V]:
         """Return a view of the keys with their values; iterating reads both by few system calls."""
-        return _Items(self)
+        return PairItems(self)
 
     def values(self) -> ValuesView[V]:
         """Return a view of the values; iterating reads them by few system calls."""
-        return _Values(self)
+        return PairValues(self)
 
     def to_dict(self) -> dict[K, V]:
         """Return all keys and values."""
@@ -258,21 +259,3 @@ class HashMap(ElementMap, MutableMapping[K, V]):
         from .columns import read_columns
 
         return read_columns(self)
-
-
-class _Items(ItemsView[K, V]):
-    __slots__ = ()
-
-    _mapping: HashMap[K, V]
-
-    def __iter__(self) -> Iterator[tuple[K, V]]:
-        return self._mapping._pairs()
-
-
-class _Values(ValuesView[V]):
-    __slots__ = ()
-
-    _mapping: HashMap[Any, V]
-
-    def __iter__(self) -> Iterator[V]:
-        return (value for _, value in self._mapping._pairs())

@@ -11,7 +11,7 @@ import errno as _errno
 import os
 
 # collections.abc itself would import all of collections: 2 ms at start-up.
-from _collections_abc import ItemsView, Mapping, ValuesView
+from _collections_abc import Mapping
 from sys import byteorder
 
 from ..errors import BpfError, ClosedError, KeyMissingError, SyscallError
@@ -22,10 +22,11 @@ from ..uapi import const as k
 from ..values import be, u32
 from ..values.ctype import placed
 from .base import Map
+from .views import PairItems, PairValues
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, ItemsView, Iterator, ValuesView
     from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
     from ..spec import HasFileno
@@ -238,11 +239,11 @@ class SlotMapping(SlotMap[K, S], _Mapping[K, T]):
 
     def items(self) -> ItemsView[K, T]:
         """Return a view of the keys with their values."""
-        return _Items(self)
+        return PairItems(self)
 
     def values(self) -> ValuesView[T]:
         """Return a view of the values."""
-        return _Values(self)
+        return PairValues(self)
 
     def _found(self) -> Iterator[tuple[K, bytes]]:
         for key in self._slots():
@@ -274,24 +275,6 @@ class NumberMapping(SlotMapping[K, S, int]):
 
     def _read(self, raw: bytes) -> int:
         return int.from_bytes(raw, byteorder)
-
-
-class _Items(ItemsView[K, T]):
-    __slots__ = ()
-
-    _mapping: SlotMapping[K, Any, T]
-
-    def __iter__(self) -> Iterator[tuple[K, T]]:
-        return self._mapping._pairs()
-
-
-class _Values(ValuesView[T]):
-    __slots__ = ()
-
-    _mapping: SlotMapping[Any, Any, T]
-
-    def __iter__(self) -> Iterator[T]:
-        return (value for _, value in self._mapping._pairs())
 
 
 def descriptor(thing: Handle) -> int:

@@ -15,20 +15,15 @@ from bpfgen_runtime.sys import bpf
 from bpfgen_runtime.uapi import const as k
 from bpfgen_runtime.values import u32, u64
 
-from bpfgen.generate import generate
 from tests.support.checkers import mypy_errors
-from tests.support.clang import compile_bpf
-from tests.support.modules import load_module
+from tests.support.modules import generated_module
 
 PACKET = bytes(64)
 
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    path = compile_bpf("maps_of_maps")
-    target = tmp_path_factory.mktemp("skeleton") / "maps_of_maps_skel.py"
-    target.write_text(generate(path.read_bytes(), file_name=path.name))
-    return load_module(target)
+    return generated_module("maps_of_maps", tmp_path_factory.mktemp("skeleton"))
 
 
 @pytest.fixture

@@ -15,20 +15,15 @@ from bpfgen_runtime.errors import ClosedError, KeyExistsError, KeyMissingError, 
 from bpfgen_runtime.map import CgrpStorage, InodeStorage, Pid, SkStorage, TaskStorage
 from bpfgen_runtime.uapi import const as k
 
-from bpfgen.generate import generate
 from tests.support.cgroup import temporary_cgroup
-from tests.support.clang import compile_bpf
-from tests.support.modules import load_module
+from tests.support.modules import generated_module
 
 MAPS = ("of_sockets", "of_inodes", "of_tasks", "of_cgroups")
 
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    path = compile_bpf("maps_storage")
-    target = tmp_path_factory.mktemp("skeleton") / "maps_storage_skel.py"
-    target.write_text(generate(path.read_bytes(), file_name=path.name))
-    return load_module(target)
+    return generated_module("maps_storage", tmp_path_factory.mktemp("skeleton"))
 
 
 Load = Callable[..., Any]

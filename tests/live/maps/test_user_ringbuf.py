@@ -18,10 +18,8 @@ from bpfgen_runtime.sys import bpf
 from bpfgen_runtime.uapi import const as k
 from bpfgen_runtime.userringbuf import UserRingBuf
 
-from bpfgen.generate import generate
 from tests.support.checkers import mypy_errors
-from tests.support.clang import compile_bpf
-from tests.support.modules import load_module
+from tests.support.modules import generated_module
 
 pytestmark = pytest.mark.kernel("user ring buffer")
 
@@ -33,10 +31,7 @@ ROOM = 4096 // 32
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    path = compile_bpf("maps_user_ring")
-    target = tmp_path_factory.mktemp("skeleton") / "maps_user_ring_skel.py"
-    target.write_text(generate(path.read_bytes(), file_name=path.name))
-    return load_module(target)
+    return generated_module("maps_user_ring", tmp_path_factory.mktemp("skeleton"))
 
 
 @pytest.fixture

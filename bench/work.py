@@ -15,7 +15,7 @@ BENCH = ROOT / "bench"
 WORK = ROOT / "build" / "bench"
 
 #: Objects that both sides have a skeleton of.
-OBJECTS = ("execsnoop", "ringfill", "tasktree")
+OBJECTS = ("execsnoop", "maptable", "ringfill", "tasktree")
 
 
 def prepare() -> None:
@@ -26,7 +26,8 @@ def prepare() -> None:
         shutil.copy(ROOT / "examples" / name / f"{name}.bpf.o", WORK)
     triplet = sysconfig.get_config_var("MULTIARCH") or "x86_64-linux-gnu"
     clang = f"clang -g -O2 -Wall -Werror -target bpf -mcpu=v3 -I/usr/include/{triplet}"
-    _run(*clang.split(), "-c", BENCH / "bpf/ringfill.bpf.c", "-o", "ringfill.bpf.o")
+    for source in sorted((BENCH / "bpf").glob("*.bpf.c")):
+        _run(*clang.split(), "-c", source, "-o", f"{source.stem}.o")
     for name in OBJECTS:
         _run(bpfgen(), "skeleton", f"{name}.bpf.o")
         header = _run("bpftool", "gen", "skeleton", f"{name}.bpf.o")

@@ -225,6 +225,7 @@ GATES = {
     "target ids in tracing link info": Gate((5, 13)),
     "struct_ops links": Gate((6, 4)),
     "bpf_dummy_ops": Gate((5, 16)),
+    "arrays mapped into memory": Gate((5, 5), features.ARRAY_MMAP.probe),
     "flags of updates of tries": Gate((6, 13), _trie_flags),  # stable releases have it, too
     "the tag arg:ctx": Gate((6, 8), features.ARG_CTX_TAG.probe),
 }

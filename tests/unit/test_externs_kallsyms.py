@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bpfgen_runtime.host.kallsyms import find
+from bpfgen_runtime.errors import NotSupportedError
+from bpfgen_runtime.host import kallsyms
+from bpfgen_runtime.host.kallsyms import Symbols, find
 
 TEXT = b"""\
 ffffffff81000000 T _text
@@ -51,3 +53,35 @@ def test_find_several() -> None:
 def test_hidden_addresses() -> None:
     """Without the privilege to see them they are all 0."""
     assert find(b"0000000000000000 T schedule\n", ["schedule"]) == {"schedule": [0]}
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (0xFFFFFFFF81000010, ("schedule", 0, "")),
+        (0xFFFFFFFF8100001F, ("schedule", 0xF, "")),
+        (0xFFFFFFFF81000000, ("_text", 0, "")),
+        (0xFFFFFFFFC0000004, ("in_module", 4, "some_module")),
+        (0xFFFFFFFFC0000018, ("bpf_prog_x", 8, "bpf")),
+        (0xFFFFFFFFD0000000, None),
+        (0xFFFFFFFF80000000, None),
+        (0x7F0000000000, None),
+    ],
+)
+def test_function_of_an_address(address: int, expected: tuple[str, int, str] | None) -> None:
+    """An address belongs to the function that begins before it, the first where several do."""
+    assert Symbols(TEXT).find(address) == expected
+
+
+def test_functions_alone_have_addresses() -> None:
+    """Variables are no functions; numbers of 8 digits, of 32-bit kernels, are read, too."""
+    assert len(Symbols(TEXT)) == 9
+    assert Symbols(b"c0100000 T start\nc0200000 D data\n").find(0xC0100004) == ("start", 4, "")
+    assert Symbols(b"").find(1) is None
+
+
+def test_symbols_with_hidden_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel hides addresses, the error says what it takes to see them."""
+    monkeypatch.setattr(kallsyms, "_read", lambda: b"0000000000000000 T _text\n")
+    with pytest.raises(NotSupportedError, match="CAP_SYSLOG"):
+        Symbols.read()

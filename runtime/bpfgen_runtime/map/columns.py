@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..values.dtype import array_of, numpy_module
 from . import batch
+from .lpm_trie import LpmKey
 from .percpu import PerCpu
 
 TYPE_CHECKING = False
@@ -41,6 +42,8 @@ def read_columns(live: Map) -> Columns:
 
 def column(ctype: CType[Any], data: bytearray) -> Any:
     """Return a buffer of whole values as an array over the same memory."""
+    if isinstance(ctype, LpmKey):
+        ctype = ctype.struct
     count = len(data) // ctype.size
     if isinstance(ctype, PerCpu):
         return array_of(ctype.element, data, (count, ctype.length), (ctype.size, ctype.stride))

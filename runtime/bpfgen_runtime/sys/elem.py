@@ -2,18 +2,22 @@
 
 A lookup through `sys.bpf` builds an attr and finds its buffers' addresses anew each time. Here a
 map's *slot* holds a key buffer, a value buffer and an attr that points to both, and a call only
-stores the key and reads the value. The system call releases the interpreter's lock, so two
-threads must not share a slot: slots are taken from a list and put back, both of which are atomic.
+stores the key and reads the value. Two threads must not share a slot, so slots are taken from a
+list and put back, both of which are atomic.
 
-What is passed to `syscall` are ctypes objects made once, without `argtypes`: that is a third
-faster than having ctypes convert Python's ints each time (and, unlike bare ints without
-`argtypes`, always whole registers).
+What is passed to `syscall` are arguments that ctypes has converted beforehand, without `argtypes`:
+that takes half the time of having it convert Python's ints each time (and, unlike bare ints without
+`argtypes`, always whole registers). The call of small elements keeps the interpreter's lock, and
+leaves errno alone, which takes ctypes longer than the lock does. So what fails is called once more
+by the way that tells why. Nothing else comes of that: these commands may all be repeated.
+
+The three functions repeat how a key is stored: a call to share it by takes 5 % of a lookup's time.
 """
 
 from __future__ import annotations
 
 import errno as _errno
-from ctypes import addressof, byref, c_char, c_long, c_ulong, get_errno, sizeof
+from ctypes import PyDLL, addressof, byref, c_char, c_long, c_ulong, get_errno, sizeof
 from sys import byteorder
 
 from ..uapi.attr import MapElemAttr
@@ -35,35 +39,41 @@ __all__ = ["MISSING", "make_delete", "make_lookup", "make_update", "refusal"]
 #: What a lookup returns for a key that is not there: an exception costs more than the call.
 MISSING: Any = object()
 
-_syscall = function()
-_syscall.argtypes = None
-_NR = c_long(NR_BPF)
-_SIZE = c_ulong(sizeof(MapElemAttr))
+#: Bytes of key and value that a call copies while it keeps the interpreter's lock.
+_SMALL = 4096
+
+_careful = function()
+_careful.argtypes = None
+_quick = PyDLL(None)["syscall"]
+_quick.restype = c_long
+_NR = c_long.from_param(NR_BPF)
+_SIZE = c_ulong.from_param(sizeof(MapElemAttr))
 _HOST_ORDER = "<" if byteorder == "little" else ">"
 
 
 def _slots(
     fd: int, key_size: int, key_code: str, value_size: int, value_code: str
-) -> tuple[Callable[[], Slot], Callable[[Slot], None]]:
-    """Return functions that take a slot and give it back."""
+) -> tuple[Callable[[], Slot], Callable[[], Slot], Callable[[Slot], None]]:
+    """Return functions that take a free slot (IndexError if there is none), make one, free one."""
+
+    def make() -> Slot:
+        key, value = (c_char * key_size)(), (c_char * value_size)()
+        attr = MapElemAttr(map_fd=fd)
+        # What a command or a map does not have must be zero.
+        if key_size:
+            attr.key = addressof(key)
+        if value_size:
+            attr.value = addressof(value)
+        # The views keep the buffers alive, byref() the attr.
+        return _view(key, key_code), _view(value, value_code), byref(attr)
+
     free: list[Slot] = []
-    pop = free.pop
+    return free.pop, make, free.append
 
-    def take() -> Slot:
-        try:
-            return pop()
-        except IndexError:
-            key, value = (c_char * key_size)(), (c_char * value_size)()
-            attr = MapElemAttr(map_fd=fd)
-            # What a command or a map does not have must be zero.
-            if key_size:
-                attr.key = addressof(key)
-            if value_size:
-                attr.value = addressof(value)
-            # The views keep the buffers alive, byref() the attr.
-            return _view(key, key_code), _view(value, value_code), byref(attr)
 
-    return take, free.append
+def _call_of(size: int) -> Any:
+    """Return how to issue a command that copies so many bytes."""
+    return _quick if size <= _SMALL else _careful
 
 
 def _view(buffer: Any, code: str) -> memoryview:
@@ -102,11 +112,15 @@ def make_lookup(
     key_code, value_code = _code(key_type), _code(value_type)
     encode, decode = key_type.encode, value_type.decode
     wrap = value_type.wrap if isinstance(value_type, Scalar) else None
-    take, put = _slots(fd, key_type.size, key_code, value_type.size, value_code)
-    syscall, nr, size, number, missing = _syscall, _NR, _SIZE, c_long(command), MISSING
+    take, new, put = _slots(fd, key_type.size, key_code, value_type.size, value_code)
+    syscall, careful = _call_of(key_type.size + value_type.size), _careful
+    nr, size, number, missing = _NR, _SIZE, c_long.from_param(command), MISSING
 
     def lookup(key: Any) -> Any:
-        slot = take()
+        try:
+            slot = take()
+        except IndexError:
+            slot = new()
         keys, values, attr = slot
         try:
             if key_code:
@@ -115,7 +129,7 @@ def make_lookup(
                 keys[:] = encode(key)
         except (OverflowError, TypeError, ValueError):
             raise _refused(key_type, key, f"key of map {name!r}") from None
-        if syscall(nr, number, attr, size) < 0:
+        if syscall(nr, number, attr, size) and careful(nr, number, attr, size) < 0:
             errno = get_errno()
             put(slot)
             if errno == _errno.ENOENT:
@@ -139,11 +153,15 @@ def make_update(
     """
     key_code, value_code = _code(key_type), _code(value_type)
     encode_key, encode_value = key_type.encode, value_type.encode
-    take, put = _slots(fd, key_type.size, key_code, value_type.size, value_code)
-    syscall, nr, size, number = _syscall, _NR, _SIZE, c_long(BPF_MAP_UPDATE_ELEM)
+    take, new, put = _slots(fd, key_type.size, key_code, value_type.size, value_code)
+    syscall, careful = _call_of(key_type.size + value_type.size), _careful
+    nr, size, number = _NR, _SIZE, c_long.from_param(BPF_MAP_UPDATE_ELEM)
 
     def update(key: Any, value: Any) -> None:
-        slot = take()
+        try:
+            slot = take()
+        except IndexError:
+            slot = new()
         keys, values, attr = slot
         try:
             if key_code:
@@ -159,7 +177,7 @@ def make_update(
                 values[:] = encode_value(value)
         except (OverflowError, TypeError, ValueError):
             raise _refused(value_type, value, f"value of map {name!r}") from None
-        if syscall(nr, number, attr, size) < 0:
+        if syscall(nr, number, attr, size) and careful(nr, number, attr, size) < 0:
             errno = get_errno()
             put(slot)
             # Queues and their like have no keys.
@@ -186,11 +204,15 @@ def refusal(errno: int, what: str, full: str) -> Exception:
 def make_delete(fd: int, key_type: CType[Any], name: str) -> Callable[[Any], bool]:
     """Return a function that deletes a key and returns whether it was there."""
     key_code, encode = _code(key_type), key_type.encode
-    take, put = _slots(fd, key_type.size, key_code, 0, "")
-    syscall, nr, size, number = _syscall, _NR, _SIZE, c_long(BPF_MAP_DELETE_ELEM)
+    take, new, put = _slots(fd, key_type.size, key_code, 0, "")
+    syscall, careful = _call_of(key_type.size), _careful
+    nr, size, number = _NR, _SIZE, c_long.from_param(BPF_MAP_DELETE_ELEM)
 
     def delete(key: Any) -> bool:
-        slot = take()
+        try:
+            slot = take()
+        except IndexError:
+            slot = new()
         keys, _, attr = slot
         try:
             if key_code:
@@ -199,7 +221,7 @@ def make_delete(fd: int, key_type: CType[Any], name: str) -> Callable[[Any], boo
                 keys[:] = encode(key)
         except (OverflowError, TypeError, ValueError):
             raise _refused(key_type, key, f"key of map {name!r}") from None
-        if syscall(nr, number, attr, size) < 0:
+        if syscall(nr, number, attr, size) and careful(nr, number, attr, size) < 0:
             errno = get_errno()
             put(slot)
             if errno == _errno.ENOENT:

@@ -36,8 +36,8 @@ def dtype_of(ctype: CType[Any] | type[Any], order: str = "<") -> DType[Any]:
     """Return the dtype whose elements have the bytes of a type.
 
     Numbers, enums and pointers are numbers; `char[N]` is `S`; an array is a subarray; a struct is a
-    structured dtype of its size, with its padding. All else, and what would overlap within a
-    struct, is void bytes.
+    structured dtype of its size, with its padding, and so is a union, whose fields overlap. All
+    else, such as 128-bit integers and the bytes that hold a bitfield, is void bytes.
 
     Args:
         order: `">"` or `"<"`, for what has no byte order of its own.
@@ -54,7 +54,8 @@ def dtype_of(ctype: CType[Any] | type[Any], order: str = "<") -> DType[Any]:
     elif isinstance(ctype, Chars):
         dtype = numpy.dtype(f"S{ctype.size}")
     elif isinstance(ctype, Array) and ctype.size:
-        dtype = numpy.dtype((dtype_of(ctype.element, order), (ctype.length,)))
+        element = dtype_of(ctype.element, order)
+        dtype = numpy.dtype((element.base, (ctype.length, *element.shape)))
     elif isinstance(ctype, StructType):
         dtype = _struct(numpy, ctype, order)
     else:
@@ -79,22 +80,17 @@ _CODES = {
 
 
 def _struct(numpy: Any, ctype: StructType[Any], order: str) -> Any:
-    fields = []
-    for name, offset, field in ctype.struct.LAYOUT:
-        field = as_ctype(field)
-        if name in ctype.struct._fields and field.size:  # else padding, or nothing
-            fields.append((offset, name, field))
-    fields.sort(key=lambda one: one[0])
-    end = 0
-    for offset, _, field in fields:
-        if offset < end:
-            return numpy.dtype(f"V{ctype.size}")
-        end = offset + field.size
+    cls = ctype.struct
+    fields = [
+        (name, dtype_of(field, order), offset)
+        for name, offset, field in cls.LAYOUT
+        if hasattr(cls, name) and as_ctype(field).size  # else padding, or nothing
+    ]
     return numpy.dtype(
         {
-            "names": [name for _, name, _ in fields],
-            "formats": [dtype_of(field, order) for _, _, field in fields],
-            "offsets": [offset for offset, _, _ in fields],
+            "names": [name for name, _, _ in fields],
+            "formats": [dtype for _, dtype, _ in fields],
+            "offsets": [offset for _, _, offset in fields],
             "itemsize": ctype.size,
         }
     )
@@ -114,5 +110,5 @@ def array_of(
     """
     numpy = numpy_module()
     dtype = dtype_of(ctype)
-    inner = numpy.empty((0, *dtype.shape), dtype.base).strides[1:]
+    inner = numpy.empty(dtype.shape, dtype.base).strides
     return numpy.ndarray((*shape, *dtype.shape), dtype.base, buffer, 0, (*strides, *inner))

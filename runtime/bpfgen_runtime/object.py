@@ -35,6 +35,9 @@ _opening = allocate_lock()
 
 _NO_TARGET = (0, 0, 0)  # of `attach_target`
 
+#: Among the strings of BTF with such a tag; see `arg_ctx`.
+_ARG_CTX = b"\0arg:ctx\0"
+
 
 class Object:
     """Everything that a load made in the kernel; closes together.
@@ -139,6 +142,11 @@ class Object:
         may_wait = linked is not None and special is None
         if linked is None:
             linked = _link(spec, programs, btf_custom_path)
+        btf_data = spec.btf_bytes()
+        if btf_data is not None and _ARG_CTX in btf_data:
+            from .arg_ctx import for_kernel
+
+            spec = for_kernel(spec, linked)
         targets = [_NO_TARGET] * len(linked)
         if kernel is not None:
             from .attach_target import attach_target

@@ -22,7 +22,7 @@ LAYERS = (
     ("sys", "host", "elf", "insn", "disasm", "map_classes", "sections"),
     ("btf",),
     ("core", "spec", "loader", "linker"),
-    ("features", "sanitize"),
+    ("features", "sanitize", "arg_ctx"),
     ("attach_target", "core_target", "externs", "kernel_types", "linked", "relocate"),
     ("plan",),
     ("map", "program"),

@@ -29,7 +29,7 @@ def link_class(program_class: str) -> str:
 
 
 _BUILTINS = frozenset(
-    {"bool", "bytes", "classmethod", "float", "int", "object", "str", "tuple", "type"}
+    {"bool", "bytes", "classmethod", "float", "int", "object", "property", "str", "tuple", "type"}
 )
 
 _MAPS = {one.name: f"bpfgen_runtime.{one.home.rpartition('.')[0]}" for one in every_class()}
@@ -38,6 +38,7 @@ _MODULES: dict[str, str] = {
     **dict.fromkeys(_VALUES.split(), "bpfgen_runtime.values"),
     "CEnum": "bpfgen_runtime.values.enums",
     **dict.fromkeys(("by_size", "by_tag"), "bpfgen_runtime.values.records"),
+    **dict.fromkeys(("Items", "Part", "Parts", "View"), "bpfgen_runtime.values.view"),
     **_MAPS,
     "BuildIdFrame": "bpfgen_runtime.map",
     "StructOpsLink": "bpfgen_runtime.link.struct_ops",
@@ -68,6 +69,7 @@ _MODULES: dict[str, str] = {
 #: a map is asked for, those of links by the program's.
 _TYPING_ONLY = frozenset(
     {"BuildIdFrame", "ClassVar", "MapSpec", "Members", "ProgramSpec", "overload"}
+    | {"Items", "Part", "Parts", "View"}
     | set(_MAPS)
     | {name for name in _MODULES if name.endswith("Link")}
 )

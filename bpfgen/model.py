@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from bpfgen_runtime import sections
 from bpfgen_runtime.abi import ABI
+from bpfgen_runtime.btf import Array
 from bpfgen_runtime.errors import GenerateError
 from bpfgen_runtime.loader.globals import KCONFIG_SECTION
 from bpfgen_runtime.map_classes import ANY_MAP, class_of
@@ -21,6 +22,7 @@ from . import __version__, naming
 from .deflate import deflate
 from .events import Event, Events
 from .imports import Imports, isort_key, link_class
+from .layout import managed
 from .pytypes import EnumClass, PyType, Root, StructClass, TypeTable, opaque
 
 __all__ = ["MapMember", "Module", "ProgramMember", "Section", "Variable", "build"]
@@ -76,13 +78,19 @@ class LinkMember:
 
 @dataclass(frozen=True)
 class Variable:
-    """One global variable; `offset` in its section, bytes."""
+    """One global variable.
+
+    Attributes:
+        offset: in its section, bytes.
+        part: the type as which it is read in place, "" if that is no other.
+    """
 
     name: str
     c_name: str
     c_type: str
     offset: int
     type: PyType
+    part: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,10 @@ class Section:
         elf_name: e.g. `.rodata`.
         open_class, live_class: class names; the same unless the section is read-only once loaded.
         global_, constant: the descriptors' names in these classes; `constant` "" if there are none.
+        size: bytes, where its last variable is an array that takes what is added; else None.
+        parts_class: the class of its structs and arrays in place, "" if it has none.
+        names: the names by which the class bodies use `Part` and `property`.
+        comments: on variables that are left out.
     """
 
     name: str
@@ -103,6 +115,10 @@ class Section:
     global_: str
     constant: str
     variables: tuple[Variable, ...]
+    size: int | None
+    parts_class: str
+    names: Mapping[str, str]
+    comments: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -206,10 +222,15 @@ class _Builder:
         #: The object's, with types behind its own that records have.
         self.btf = decided.btf
         self.variables: dict[str, list[VariableSpec]] = {}
+        self.left_out: dict[str, list[VariableSpec]] = {}
+        self.ends: dict[str, int] = {}  # where the last variable of each section begins
         for variable in spec.variables.values():
+            end = max(self.ends.get(variable.section, 0), variable.offset)
+            self.ends[variable.section] = end
             # Static ones are their file's own affair, and may share a name. As bpftool does.
             if not variable.is_static:
-                self.variables.setdefault(variable.section, []).append(variable)
+                shown = self.left_out if managed(self.btf, variable.type_id) else self.variables
+                shown.setdefault(variable.section, []).append(variable)
         attributes = naming.Scope(_SKELETON_ATTRIBUTES)
         self.section_names = {
             section: attributes.add(naming.section_name(section)) for section in self.variables
@@ -223,9 +244,15 @@ class _Builder:
         taken = {
             name for pair in (*self.own.values(), *self.section_classes.values()) for name in pair
         }
-        self.types = TypeTable(self.btf, spec.byte_order, self._roots(), taken)
+        self.parts_classes = {
+            section: self.classes.add(f"{pair[1]}Parts")
+            for section, pair in self.section_classes.items()
+        }
+        taken |= set(self.parts_classes.values())
+        in_place = [one.type_id for group in self.variables.values() for one in group]
+        self.types = TypeTable(self.btf, spec.byte_order, self._roots(), taken, in_place)
         #: Members may not be called like one: in their class body it would be hidden.
-        self.own_classes = taken | set(self.types.names.values())
+        self.own_classes = {*taken, *self.types.names.values(), *self.types.views.values()}
         self.imports = Imports(self.own_classes)
 
     def _class(self, stem: str) -> tuple[str, str]:
@@ -271,6 +298,8 @@ class _Builder:
             base_names["CEnum"] = self.imports.name("CEnum")
         if sections:
             base_names["DataSection"] = self.imports.name("DataSection")
+        if any(section.parts_class for section in sections):
+            base_names["Parts"] = self.imports.name("Parts")
         hidden = {one.name for one in maps}
         base_names |= {name: self.imports.name(name, hidden) for name in ("ClassVar", "Members")}
         if maps:
@@ -436,6 +465,13 @@ class _Builder:
         hidden = frozenset(names.values())
         open_class, live_class = self.section_classes[elf_name]
         is_constant = self.spec.maps[elf_name].is_constant
+        uses = [self.types.describe(one.type_id, self.imports, hidden) for one in variables]
+        parts = [self.types.part(one.type_id, self.imports, hidden) for one in variables]
+        parts = [
+            "" if part == use.annotation else part for part, use in zip(parts, uses, strict=True)
+        ]
+        last = max(variables, key=lambda one: one.offset)
+        is_last = last.offset == self.ends[elf_name] and self._is_array(last.type_id)
         return Section(
             self.section_names[elf_name],
             elf_name,
@@ -449,11 +485,26 @@ class _Builder:
                     one.name,
                     self.btf.c_name(one.type_id),
                     one.offset,
-                    self.types.describe(one.type_id, self.imports, hidden),
+                    use,
+                    part,
                 )
-                for one in variables
+                for one, use, part in zip(variables, uses, parts, strict=True)
+            ),
+            self.spec.maps[elf_name].value_size if is_last else None,
+            self.parts_classes[elf_name] if any(parts) else "",
+            (
+                {name: self.imports.name(name, hidden) for name in ("Part", "property")}
+                if any(parts)
+                else {}
+            ),
+            tuple(
+                f"{one.name}: {self.btf.c_name(one.type_id)}, managed by the kernel"
+                for one in self.left_out.get(elf_name, ())
             ),
         )
+
+    def _is_array(self, type_id: int) -> bool:
+        return isinstance(self.btf.type(self.btf.resolve(type_id)), Array)
 
 
 def _base64(data: bytes) -> str:

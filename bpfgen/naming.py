@@ -44,7 +44,10 @@ STRUCT_ATTRIBUTES = _words(
 )
 
 #: The same of `bpfgen_runtime.values.DataSection`.
-SECTION_ATTRIBUTES = _words("_buffer _memory _name _show _variables _views close")
+SECTION_ATTRIBUTES = _words(
+    "SIZE TYPE_CHECKING _buffer _ctype_of _last_offset _memory _name _read_number _show _variables "
+    "_spec _views _writable _write at close resize"
+)
 
 #: The same of the groups of maps, programs and links in `bpfgen_runtime.skeleton`.
 GROUP_ATTRIBUTES = _words("MEMBERS _c_name _clear _destroy _loaded _why_empty")

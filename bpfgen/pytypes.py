@@ -7,7 +7,7 @@ types, and `structs` and `enums` the classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -71,12 +71,14 @@ class Field:
 
     Attributes:
         default: the expression that the class body assigns.
+        part: the type as which it is read in place, in a data section; "" if it never is.
     """
 
     name: str
     offset: int
     type: PyType
     default: str
+    part: str
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ class StructClass:
         notes: comments on members that are no fields.
         inits: the constructor's signatures, parameters each, where the fields do not give it;
             several ones are overloads.
-        names: the names by which the class body uses `object` and `overload`.
+        view: the name of the class of its views in data sections, "" if it is in none.
+        names: the names by which the class bodies use `object`, `overload`, `Part`, `View`.
     """
 
     name: str
@@ -101,6 +104,7 @@ class StructClass:
     unions: tuple[tuple[int, int], ...]
     notes: tuple[str, ...]
     inits: tuple[tuple[str, ...], ...]
+    view: str
     names: Mapping[str, str]
 
 
@@ -121,9 +125,17 @@ class TypeTable:
         byte_order: the object's.
         roots: what must be expressed: keys, values, events, globals.
         taken: class names in use by the module.
+        in_place: types of variables, which can be changed in part.
     """
 
-    def __init__(self, btf: Btf, byte_order: str, roots: list[Root], taken: Set[str]) -> None:
+    def __init__(
+        self,
+        btf: Btf,
+        byte_order: str,
+        roots: list[Root],
+        taken: Set[str],
+        in_place: Iterable[int] = (),
+    ) -> None:
         self.btf = btf
         self.big_endian = byte_order == ">"
         self._c_names: dict[int, str] = {}
@@ -134,6 +146,21 @@ class TypeTable:
         scope = Scope(taken)
         # BTF's order decides who keeps a name that two want.
         self.names = {id: scope.add(cap_words(raw[id])) for id in sorted(raw)}
+        viewed: set[int] = set()
+        for type_id in in_place:
+            self._view(type_id, viewed)
+        self.views = {id: scope.add(f"{self.names[id]}View") for id in sorted(viewed)}
+
+    def _view(self, type_id: int, viewed: set[int]) -> None:
+        """Note the structs that can be seen in place within a variable of a type."""
+        id, kind, _ = self._strip(type_id)
+        while isinstance(kind, Array):
+            id, kind, _ = self._strip(kind.type)
+        if id in self._layouts and id not in viewed:
+            viewed.add(id)
+            for slot in self._layouts[id].slots:
+                if slot.type_id is not None:
+                    self._view(slot.type_id, viewed)
 
     def _collect(
         self, type_id: int, fallback: str, raw: dict[int, str], above: tuple[int, ...] = ()
@@ -270,6 +297,19 @@ class TypeTable:
             has_order=inner.has_order,
         )
 
+    def part(self, type_id: int, imports: Imports, hidden: Set[str]) -> str:
+        """Write the type as which a variable, or a part of one, is read in place."""
+        id, kind, _ = self._strip(type_id)
+        use = self._describe(type_id, imports, hidden)
+        if use.annotation == imports.name("bytes", hidden):
+            number = imports.name("int", hidden)
+            return f"{imports.name('Items', hidden)}[{number}, {number}]"
+        if isinstance(kind, Array) and use.annotation.startswith(imports.name("tuple", hidden)):
+            inner = self._describe(kind.type, imports, hidden)
+            part = self.part(kind.type, imports, hidden)
+            return f"{imports.name('Items', hidden)}[{part}, {inner.annotation}]"
+        return self.views.get(id, use.annotation)
+
     def _is_signed(self, kind: Enum) -> bool:
         """Tell whether an enum has negative enumerators.
 
@@ -329,7 +369,8 @@ class TypeTable:
         assert isinstance(kind, Struct)
         layout = self._layouts[id]
         stored = {f"_union_{offset}" for offset, _ in layout.unions}
-        names = self._field_names(layout, STRUCT_ATTRIBUTES | set(self.names.values()) | stored)
+        own = {*self.names.values(), *self.views.values()}
+        names = self._field_names(layout, STRUCT_ATTRIBUTES | own | stored)
         hidden = frozenset(names.values())
         fields = {}
         for place, name in names.items():
@@ -342,10 +383,16 @@ class TypeTable:
             default = use.default
             if slot.union is not None:
                 default = f"{imports.name('field', hidden)}(default={default}, kw_only=True)"
-            fields[place] = Field(name, slot.offset, use, default)
+            part = ""
+            if id in self.views:
+                part = use.annotation if slot.width else self.part(slot.type_id, imports, hidden)
+            fields[place] = Field(name, slot.offset, use, default, part)
         is_union = isinstance(kind, Union)
         inits = _signatures(layout, fields)
-        wanted = ("object", "overload") if len(inits) > 1 else ()
+        wanted = [
+            *(("object", "overload") if len(inits) > 1 else ()),
+            *(("Part", "View") if id in self.views else ()),
+        ]
         return StructClass(
             self.names[id],
             self._c_names[id],
@@ -355,6 +402,7 @@ class TypeTable:
             () if is_union else layout.unions,
             tuple(slot.note for slot in layout.slots if slot.note),
             inits,
+            self.views.get(id, ""),
             {name: imports.name(name, hidden) for name in wanted},
         )
 

@@ -353,7 +353,8 @@ class OpenSkeleton(_State):
             contents = spec.maps[section].contents
             assert contents is not None
             shown = cls(contents, name=f"{embedded.name}.{name}")
-            spec.maps[section]._viewers.append(shown)
+            shown._spec = spec.maps[section]
+            shown._spec._viewers.append(shown)
             setattr(self, name, shown)
 
     @property

@@ -158,15 +158,15 @@ def test_failed_load_keeps_the_open_skeleton() -> None:
     """If load fails nothing is left, and the open skeleton can be changed and loaded again."""
     module = load_module(Case("opaque").module)
     with module.Opaque.open() as opened:
-        opened.bss.current = b"8 bytes."
+        opened.bss.current = module.Value(text="8 bytes.")
         opened.maps.locked.max_entries = 0
         with pytest.raises(SyscallError, match="locked"):
             opened.load()
-        assert opened.bss.current == b"8 bytes."
+        assert opened.bss.current.text == b"8 bytes."
         opened.maps.locked.max_entries = 2
         with opened.load() as skel:
             assert len(skel.maps.locked) == 2
-            assert skel.bss.current == b"8 bytes."
+            assert skel.bss.current.text == b"8 bytes."
 
 
 def test_program_left_out_after_refusal() -> None:

@@ -11,8 +11,7 @@ from globals_skel import Config, Globals, OpenGlobals
 from maps_skel import Key, Maps, OpenMaps, Value
 from names_skel import OpenNames
 from nested_skel import Nested, Outer, Point
-from opaque_skel import Locked, Mixed, Opaque
-from opaque_skel import Value as Either
+from opaque_skel import Locked
 from programs_skel import OpenPrograms, Programs
 from scalars_skel import Level, OpenScalars, Scalars, Scalars2
 from slots_skel import Command, Flow, Slots, Stat
@@ -119,19 +118,6 @@ def structs(nested: Nested) -> None:
     nested.bss.state.inner.deep.depth = 5  # E: misc
     print(Level.LEVEL_NONSENSE)  # E: attr-defined
     Point.from_bytes("text")  # E: arg-type
-
-
-def unions(skel: Opaque) -> None:
-    Either(number=1, text="1")  # E: call-overload
-    Either(5)  # E: call-overload
-    Either(number="5")  # E: call-overload
-    Either().number = 5  # E: misc
-    print(Either().nonsense)  # E: attr-defined
-    Mixed(v4=1, v6=bytes(16))  # E: call-overload
-    Mixed(a="3")  # E: call-overload
-    Mixed().v4 += 1  # E: misc
-    skel.maps.mixed[b"12345678"]  # E: index
-    skel.bss.current = 5  # E: assignment
 
 
 def others(opened: OpenScalars, skel: Scalars, text: Text, names: OpenNames) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import MutableMapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from bpfgen_runtime import Address, CharArray, Link, MapSpec, Program, ProgramSpec
@@ -32,8 +31,6 @@ from events_skel import AskedEvent, TaggedEvent, Tracer, TypedefEvent
 from globals_skel import Config, Globals, OpenGlobals
 from maps_skel import Key, Maps, OpenMaps, Value
 from nested_skel import Nested, OuterInner, OuterMode, Point, RangeT
-from opaque_skel import Mixed, Opaque
-from opaque_skel import Value as Either
 from programs_skel import Programs
 from scalars_skel import ColorT, Level, Scalars, Scalars2, TcpState
 from slots_skel import Command, Flow, Slots, Stat
@@ -152,12 +149,6 @@ def structs() -> None:
     assert_type(texts.mac, bytes)
     assert_type(texts.offsets, tuple[int, ...])
     assert_type(Texts(comm=b"bash"), Texts)
-    assert_type(Mixed().value, Either)
-    assert_type(Mixed().value.number, int)
-    assert_type(Mixed(1, Either(text="text"), v6=bytes(16)).v4, int)
-    assert_type(replace(Mixed(), v4=1), Mixed)
-    assert_type(replace(Either(number=1), text=CharArray("a")), Either)
-    assert_type(Mixed(v4=1, a=3, c=-1).c, int)
     assert_type({Point(x=1): 5}, dict[Point, int])
 
 
@@ -178,13 +169,10 @@ def texts(skel: Text) -> None:
     assert_type(skel.maps.by_comm[CharArray("bash")], Texts)
 
 
-def scalars(skel: Scalars, opaque: Opaque) -> None:
+def scalars(skel: Scalars) -> None:
     assert_type(skel.maps.by_level[Level.LEVEL_LOW], Scalars2)
     assert_type(skel.maps.allowed[5], bool)
     assert_type(skel.rodata.enabled, bool)
-    assert_type(opaque.maps.mixed[Either(number=5)], Mixed)
-    opaque.bss.current = Either(text="now")
-    assert_type(opaque.bss.current.text, CharArray)
 
 
 def kernel_objects(skel: Slots, packets: XdpProgram, sock: socket.socket) -> None:

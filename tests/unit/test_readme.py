@@ -45,7 +45,7 @@ CLAIMS = {
     "objects of the other byte order": (
         "tests/live/test_object.py::test_what_is_not_supported_yet"
     ),
-    "opaque bytes for unions": "tests/unit/test_model.py::test_opaque_bytes_round_trip",
+    "opaque bytes for `long double`": "tests/unit/test_model.py::test_types",
     "Both commands work on a fresh clone": PACKAGING + "test_clone.py::test_demo_in_a_fresh_clone",
     "five seconds while it starts a few programs itself": (
         DEMO + "test_demo_shows_events_of_this_kernel"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sys import byteorder
 
 from ..errors import ClosedError
-from .ctype import Scalar, as_ctype, placed
+from .ctype import Array, Bytes, Chars, Scalar, as_ctype, byte_array, char_array, placed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from ..spec import MapSpec
     from .ctype import CType
     from .text import CharArray
 
@@ -33,12 +34,19 @@ class DataSection:
     of its size, so that it is whole even while programs use it; anything larger is copied and may
     be torn.
 
+    `at` has the structs and arrays in place, for assignments to a part of one. Where the memory is
+    not of `SIZE` bytes, the section was resized, and its last variable, if an array, is as long as
+    there is room.
+
     Args:
         buffer: the section's memory: a `bytearray` before load, the section's `mmap` after.
         name: what messages call the section; the class's name if not given.
     """
 
-    __slots__ = ("_buffer", "_name", "_views")
+    __slots__ = ("_buffer", "_name", "_spec", "_views")
+
+    #: Bytes, by the object; None where it says nothing of resizing.
+    SIZE: ClassVar[int | None] = None
 
     _variables: ClassVar[dict[str, Any]] = {}
 
@@ -52,9 +60,14 @@ class DataSection:
         for name, variable in own.items():
             setattr(cls, name, property(*variable.accessors(name)))
         cls._variables = {**cls._variables, **own}
+        if cls.SIZE is not None and own:
+            last = max(own, key=lambda name: own[name].offset)
+            if isinstance(own[last].ctype, (Array, Bytes, Chars)):
+                setattr(cls, last, property(*own[last].resizable(last)))
 
     def __init__(self, buffer: Buffer, *, name: str = "") -> None:
         self._name = name or type(self).__name__
+        self._spec: MapSpec | None = None  # the open skeleton's
         self._show(buffer)
 
     def _show(self, buffer: Buffer) -> None:
@@ -74,12 +87,83 @@ class DataSection:
         self._views = ()
         self._buffer = None
 
+    def resize(self, length: int) -> None:
+        """Give the last variable, if it is an array, `length` elements; before load.
+
+        Elements that remain keep their values, new ones are zero.
+
+        Raises:
+            ClosedError: the skeleton was loaded.
+            TypeError: the section's last variable is no array.
+        """
+        if self.SIZE is None:
+            raise TypeError(f"{self._name}: its last variable is no array: it cannot be resized")
+        if self._spec is None or self._buffer is None:
+            raise ClosedError(f"{self._name}: sections are resized before load, while open")
+        last = max(self._variables.values(), key=lambda variable: variable.offset)
+        element = last.ctype.element.size if isinstance(last.ctype, Array) else 1
+        self._spec.value_size = last.offset + length * element
+
     def _memory(self, what: str) -> memoryview:
         if self._buffer is None:
             raise ClosedError(
                 f"{self._name}.{what}: the section is closed; its skeleton was loaded or destroyed"
             )
         return self._buffer
+
+    def _writable(self, what: str) -> memoryview:
+        memory = self._memory(what)
+        if memory.readonly:
+            raise _read_only(self, what)
+        return memory
+
+    def _ctype_of(self, name: str) -> CType[Any]:
+        """Return a variable's type, which for the last one of a resized section is longer."""
+        variable = self._variables[name]
+        ctype: CType[Any] = variable.ctype
+        size = len(self._memory(name))
+        if self.SIZE in (None, size) or variable.offset != self._last_offset():
+            return ctype
+        room = size - variable.offset
+        if isinstance(ctype, Array):
+            return Array(ctype.element, room // (ctype.element.size or 1), ctype.order)
+        if isinstance(ctype, Bytes):
+            return byte_array(room)
+        return char_array(room) if isinstance(ctype, Chars) else ctype
+
+    def _last_offset(self) -> int:
+        offsets: list[int] = [variable.offset for variable in self._variables.values()]
+        return max(offsets)
+
+    def _read_number(self, what: str, ctype: Scalar[Any], offset: int) -> Any:
+        """Read a number by one access, if it is where one access can reach it."""
+        if offset % ctype.size or (ctype.order or "<") != _HOST_ORDER or ctype.code == "?":
+            return ctype.decode(self._memory(what), offset)
+        self._memory(what)
+        value = self._views[_CODES.index(ctype.code)][offset // ctype.size]
+        return value if ctype.wrap is None else ctype.wrap(value)
+
+    def _write(self, what: str, ctype: CType[Any], offset: int, value: Any) -> None:
+        """Write the bytes of one value, a number by one access."""
+        memory = self._writable(what)
+        try:
+            raw = ctype.encode(value)
+        except (OverflowError, TypeError, ValueError) as error:
+            raise placed(error, f"{self._name}.{what}") from None
+        if isinstance(ctype, Scalar) and offset % ctype.size == 0:
+            view = self._views[_CODES.index("BHIQ"[ctype.size.bit_length() - 1])]
+            view[offset // ctype.size] = int.from_bytes(raw, byteorder)
+        else:
+            memory[offset : offset + len(raw)] = raw
+
+    if not TYPE_CHECKING:  # each generated class says which parts it has
+
+        @property
+        def at(self):
+            """The structs and arrays in place."""
+            from .view import parts_of
+
+            return parts_of(self)
 
     def __repr__(self) -> str:
         if self._buffer is None:
@@ -127,6 +211,18 @@ class _Declaration:
         setter = write if ctype.code in "f?" else set_
         return get if wrap is None else _compose(wrap, get), setter
 
+    def resizable(self, name: str) -> tuple[Callable[[Any], Any], Callable[[Any, Any], None]]:
+        """Return the same for the last variable, whose length goes by the section's."""
+        offset = self.offset
+
+        def read(section: DataSection) -> Any:
+            return section._ctype_of(name).decode(section._memory(name), offset)
+
+        def write(section: DataSection, value: Any) -> None:
+            section._write(name, section._ctype_of(name), offset, value)
+
+        return read, write
+
 
 def _compose(outer: Callable[[Any], Any], inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda argument: outer(inner(argument))
@@ -141,16 +237,16 @@ def _whole(
         return ctype.decode(section._memory(name), offset)
 
     def write(section: DataSection, value: Any) -> None:
-        memory = section._memory(name)
-        if memory.readonly:
-            raise _read_only(section, name)
-        try:
-            raw = ctype.encode(value)
-        except (OverflowError, TypeError, ValueError) as error:
-            raise placed(error, f"{section._name}.{name}") from None
-        memory[offset : offset + len(raw)] = raw
+        section._write(name, ctype, offset, value)
 
     return read, write
+
+
+def _refuser(name: str) -> Callable[[Any, Any], None]:
+    def refuse(section: DataSection, value: object) -> None:
+        raise _read_only(section, name)
+
+    return refuse
 
 
 def _read_only(section: DataSection, name: str) -> AttributeError:
@@ -190,7 +286,7 @@ else:
         __slots__ = ()
 
         def accessors(self, name):
-            def refuse(section, value):
-                raise _read_only(section, name)
+            return super().accessors(name)[0], _refuser(name)
 
-            return super().accessors(name)[0], refuse
+        def resizable(self, name):
+            return super().resizable(name)[0], _refuser(name)

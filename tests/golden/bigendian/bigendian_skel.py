@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from bpfgen_runtime.map import ArrayMap, HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
+    from bpfgen_runtime.values.view import Items, Part, Parts, View
 
 __all__ = ["Bigendian", "Inner", "Kind", "OpenBigendian", "Record"]
 
@@ -165,6 +166,37 @@ class BigendianLinks(LinkGroup):
     on_getpgid: TracepointLink
 
 
+if TYPE_CHECKING:
+    # How variables are changed in part: `skel.bss.at.stats.count = 5`.
+
+    class InnerView(View[Inner]):
+        """struct inner in place."""
+
+        port: Part[int, int]
+        flags: Part[int, int]
+
+    class RecordView(View[Record]):
+        """struct record in place."""
+
+        at: Part[int, int]
+        delta: Part[int, int]
+        kind: Part[Kind, Kind]
+        ports: Part[Items[int, int], tuple[int, ...]]
+        inner: Part[InnerView, Inner]
+        comm: Part[CharArray, CharArray | str | bytes]
+        where: Part[Address, int]
+
+    class BigendianDataParts(Parts):
+        """The structs and arrays of .data in place."""
+
+        counts: Part[Items[int, int], tuple[int, ...]]
+
+    class BigendianBssParts(Parts):
+        """The structs and arrays of .bss in place."""
+
+        last: Part[RecordView, Record]
+
+
 class OpenBigendianRodata(DataSection):
     """.rodata before load: constants are set here."""
 
@@ -187,9 +219,15 @@ class BigendianData(DataSection):
     """.data, before load and after."""
 
     __slots__ = ()
+    SIZE = 20
 
     counts: Global[tuple[int, ...]] = Global(be(array(u64, 2)), 0)
     name: Global[CharArray] = Global(char_array(4), 16)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> BigendianDataParts: ...
 
 
 class BigendianBss(DataSection):
@@ -198,6 +236,11 @@ class BigendianBss(DataSection):
     __slots__ = ()
 
     last: Global[Record] = Global(Record, 0)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> BigendianBssParts: ...
 
 
 class OpenBigendian(OpenSkeleton):

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from bpfgen_runtime.map import HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
+    from bpfgen_runtime.values.view import Items, Part, Parts, View
 
 __all__ = [
     "Alone",
@@ -253,16 +254,75 @@ class BitfieldsLinks(LinkGroup):
     on_getpgid: TracepointLink
 
 
+if TYPE_CHECKING:
+    # How variables are changed in part: `skel.bss.at.stats.count = 5`.
+
+    class TrailingView(View[Trailing]):
+        """struct trailing in place."""
+
+        first: Part[int, int]
+        low: Part[int, int]
+        high: Part[int, int]
+
+    class WideView(View[Wide]):
+        """struct wide in place."""
+
+        big: Part[int, int]
+        negative: Part[int, int]
+        one: Part[int, int]
+        most: Part[int, int]
+        full: Part[int, int]
+
+    class HeaderView(View[Header]):
+        """struct header in place."""
+
+        version: Part[int, int]
+        length: Part[int, int]
+        flags: Part[int, int]
+        word: Part[int, int]
+        after: Part[int, int]
+
+    class AloneView(View[Alone]):
+        """struct alone in place."""
+
+        bit: Part[int, int]
+
+    class PackedView(View[Packed]):
+        """struct packed in place."""
+
+        tag: Part[int, int]
+        a: Part[int, int]
+        b: Part[int, int]
+        c: Part[int, int]
+        d: Part[int, int]
+        e: Part[int, int]
+
+    class BitfieldsBssParts(Parts):
+        """The structs and arrays of .bss in place."""
+
+        trailing: Part[TrailingView, Trailing]
+        wide: Part[WideView, Wide]
+        header: Part[HeaderView, Header]
+        alone: Part[AloneView, Alone]
+        packed: Part[Items[PackedView, Packed], tuple[Packed, ...]]
+
+
 class BitfieldsBss(DataSection):
     """.bss, before load and after."""
 
     __slots__ = ()
+    SIZE = 76
 
     trailing: Global[Trailing] = Global(Trailing, 0)
     wide: Global[Wide] = Global(Wide, 16)
     header: Global[Header] = Global(Header, 40)
     alone: Global[Alone] = Global(Alone, 48)
     packed: Global[tuple[Packed, ...]] = Global(array(Packed, 2), 52)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> BitfieldsBssParts: ...
 
 
 class OpenBitfields(OpenSkeleton):

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bpfgen_runtime.map import HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
+    from bpfgen_runtime.values.view import Items, Part, Parts
 
 __all__ = [
     "Enums",
@@ -204,6 +205,15 @@ class EnumsLinks(LinkGroup):
     on_getpgid: TracepointLink
 
 
+if TYPE_CHECKING:
+    # How variables are changed in part: `skel.bss.at.stats.count = 5`.
+
+    class EnumsBssParts(Parts):
+        """The structs and arrays of .bss in place."""
+
+        history: Part[Items[Plain, Plain], tuple[Plain, ...]]
+
+
 class EnumsData(DataSection):
     """.data, before load and after."""
 
@@ -216,9 +226,15 @@ class EnumsBss(DataSection):
     """.bss, before load and after."""
 
     __slots__ = ()
+    SIZE = 12
 
     state: Global[State] = Global(enum_of(State, u32), 0)
     history: Global[tuple[Plain, ...]] = Global(array(enum_of(Plain, u32), 2), 4)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> EnumsBssParts: ...
 
 
 class OpenEnums(OpenSkeleton):

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from bpfgen_runtime.link.tracepoint import TracepointLink
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import ProgramSpec
+    from bpfgen_runtime.values.view import Items, Part, Parts, View
 
 __all__ = ["Config", "Globals", "OpenGlobals"]
 
@@ -112,6 +113,42 @@ class GlobalsLinks(LinkGroup):
     on_getpgid: TracepointLink
 
 
+if TYPE_CHECKING:
+    # How variables are changed in part: `skel.bss.at.stats.count = 5`.
+
+    class ConfigView(View[Config]):
+        """struct config in place."""
+
+        low: Part[int, int]
+        high: Part[int, int]
+        name: Part[CharArray, CharArray | str | bytes]
+
+    class GlobalsRodataParts(Parts):
+        """The structs and arrays of .rodata in place."""
+
+        config: Part[ConfigView, Config]
+
+    class GlobalsRodataLimitsParts(Parts):
+        """The structs and arrays of .rodata.limits in place."""
+
+        limits: Part[Items[int, int], tuple[int, ...]]
+
+    class GlobalsDataParts(Parts):
+        """The structs and arrays of .data in place."""
+
+        current: Part[ConfigView, Config]
+
+    class GlobalsDataStatsParts(Parts):
+        """The structs and arrays of .data.stats in place."""
+
+        saved: Part[ConfigView, Config]
+
+    class GlobalsBssParts(Parts):
+        """The structs and arrays of .bss in place."""
+
+        per_kind: Part[Items[int, int], tuple[int, ...]]
+
+
 class OpenGlobalsRodata(DataSection):
     """.rodata before load: constants are set here."""
 
@@ -119,6 +156,11 @@ class OpenGlobalsRodata(DataSection):
 
     config: Global[Config] = Global(Config, 0)
     answer: Global[int] = Global(i32, 16)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> GlobalsRodataParts: ...
 
 
 class GlobalsRodata(DataSection):
@@ -134,14 +176,21 @@ class OpenGlobalsRodataLimits(DataSection):
     """.rodata.limits before load: constants are set here."""
 
     __slots__ = ()
+    SIZE = 24
 
     limits: Global[tuple[int, ...]] = Global(array(u64, 3), 0)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> GlobalsRodataLimitsParts: ...
 
 
 class GlobalsRodataLimits(DataSection):
     """.rodata.limits, read-only now."""
 
     __slots__ = ()
+    SIZE = 24
 
     limits: Constant[tuple[int, ...]] = Constant(array(u64, 3), 0)
 
@@ -154,6 +203,11 @@ class GlobalsData(DataSection):
     current: Global[Config] = Global(Config, 0)
     port: Global[int] = Global(u16, 16)
 
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> GlobalsDataParts: ...
+
 
 class GlobalsDataStats(DataSection):
     """.data.stats, before load and after."""
@@ -162,6 +216,11 @@ class GlobalsDataStats(DataSection):
 
     total: Global[int] = Global(u64, 0)
     saved: Global[Config] = Global(Config, 8)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> GlobalsDataStatsParts: ...
 
 
 class GlobalsBss(DataSection):
@@ -172,6 +231,11 @@ class GlobalsBss(DataSection):
     hits: Global[int] = Global(u64, 8)
     per_kind: Global[tuple[int, ...]] = Global(array(u32, 4), 16)
     answers: Global[int] = Global(u64, 32)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> GlobalsBssParts: ...
 
 
 class GlobalsBssLost(DataSection):

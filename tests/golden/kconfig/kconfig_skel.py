@@ -104,6 +104,7 @@ class OpenKconfigKconfig(DataSection):
     """.kconfig before load: constants are set here."""
 
     __slots__ = ()
+    SIZE = 29
 
     CONFIG_HZ: Global[int] = Global(u32, 0)
     CONFIG_NF_CONNTRACK: Global[LibbpfTristate] = Global(enum_of(LibbpfTristate, u32), 4)
@@ -116,6 +117,7 @@ class KconfigKconfig(DataSection):
     """.kconfig, read-only now."""
 
     __slots__ = ()
+    SIZE = 29
 
     CONFIG_HZ: Constant[int] = Constant(u32, 0)
     CONFIG_NF_CONNTRACK: Constant[LibbpfTristate] = Constant(enum_of(LibbpfTristate, u32), 4)

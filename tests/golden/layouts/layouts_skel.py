@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from bpfgen_runtime.map import HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
+    from bpfgen_runtime.values.view import Items, Part, Parts, View
 
 __all__ = [
     "Aligned16",
@@ -328,6 +329,92 @@ class LayoutsLinks(LinkGroup):
     on_getpgid: TracepointLink
 
 
+if TYPE_CHECKING:
+    # How variables are changed in part: `skel.bss.at.stats.count = 5`.
+
+    class ArraysPointsView(View[ArraysPoints]):
+        """struct {...} in place."""
+
+        x: Part[int, int]
+        tag: Part[CharArray, CharArray | str | bytes]
+
+    class ByFourView(View[ByFour]):
+        """struct by_four in place."""
+
+        a: Part[int, int]
+        b: Part[int, int]
+        c: Part[int, int]
+
+    class ArraysView(View[Arrays]):
+        """struct arrays in place."""
+
+        one: Part[Items[int, int], tuple[int, ...]]
+        many: Part[Items[int, int], tuple[int, ...]]
+        grid: Part[
+            Items[Items[Items[int, int], tuple[int, ...]], tuple[tuple[int, ...], ...]],
+            tuple[tuple[tuple[int, ...], ...], ...],
+        ]
+        flags: Part[Items[bool, bool], tuple[bool, ...]]
+        reals: Part[Items[float, float], tuple[float, ...]]
+        points: Part[
+            Items[Items[ArraysPointsView, ArraysPoints], tuple[ArraysPoints, ...]],
+            tuple[tuple[ArraysPoints, ...], ...],
+        ]
+        macs: Part[Items[Items[int, int], bytes], tuple[bytes, ...]]
+        signs: Part[Items[int, int], tuple[int, ...]]
+        letters: Part[Items[CharArray, CharArray], tuple[CharArray, ...]]
+        fours: Part[Items[ByFourView, ByFour], tuple[ByFour, ...]]
+
+    class IdsTView(View[IdsT]):
+        """ids_t in place."""
+
+        user: Part[int, int]
+        fixed: Part[int, int]
+
+    class Aligned16View(View[Aligned16]):
+        """struct aligned16 in place."""
+
+        byte: Part[int, int]
+
+    class Aligned64View(View[Aligned64]):
+        """struct aligned64 in place."""
+
+        word: Part[int, int]
+        inner: Part[Items[Aligned16View, Aligned16], tuple[Aligned16, ...]]
+
+    class PointersView(View[Pointers]):
+        """struct pointers in place."""
+
+        next: Part[Address, int]
+        all: Part[Address, int]
+        undefined: Part[Address, int]
+        callback: Part[Address, int]
+        names: Part[Address, int]
+        bare: Part[Address, int]
+        tagged: Part[Address, int]
+        table: Part[Items[Address, Address], tuple[Address, ...]]
+
+    class FlexibleView(View[Flexible]):
+        """struct flexible in place."""
+
+        length: Part[int, int]
+
+    class LayoutsDataParts(Parts):
+        """The structs and arrays of .data in place."""
+
+        ids: Part[IdsTView, IdsT]
+
+    class LayoutsBssParts(Parts):
+        """The structs and arrays of .bss in place."""
+
+        aligned: Part[Aligned64View, Aligned64]
+        pointers: Part[PointersView, Pointers]
+        flexible: Part[FlexibleView, Flexible]
+        all: Part[ArraysView, Arrays]
+        macs: Part[Items[Items[int, int], bytes], tuple[bytes, ...]]
+        text: Part[Items[CharArray, CharArray], tuple[CharArray, ...]]
+
+
 class LayoutsData(DataSection):
     """.data, before load and after."""
 
@@ -335,11 +422,17 @@ class LayoutsData(DataSection):
 
     ids: Global[IdsT] = Global(IdsT, 0)
 
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> LayoutsDataParts: ...
+
 
 class LayoutsBss(DataSection):
     """.bss, before load and after."""
 
     __slots__ = ()
+    SIZE = 3384
 
     aligned: Global[Aligned64] = Global(Aligned64, 0)
     pointers: Global[Pointers] = Global(Pointers, 64)
@@ -349,6 +442,11 @@ class LayoutsBss(DataSection):
     macs: Global[tuple[bytes, ...]] = Global(array(byte_array(6), 2), 3336)
     callback: Global[Address] = Global(pointer, 3352)
     text: Global[tuple[CharArray, ...]] = Global(array(char_array(8), 3), 3360)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> LayoutsBssParts: ...
 
 
 class OpenLayouts(OpenSkeleton):

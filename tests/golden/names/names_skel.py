@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from bpfgen_runtime.map import HashMap as _HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
+    from bpfgen_runtime.values.view import Items, Part, Parts
 
 __all__ = [
     "Flow",
@@ -357,6 +358,16 @@ class NamesLinks(LinkGroup):
     TracepointProgram: TracepointLink
 
 
+if TYPE_CHECKING:
+    # How variables are changed in part: `skel.bss.at.stats.count = 5`.
+
+    class NamesDataParts(Parts):
+        """The structs and arrays of .data in place."""
+
+        array: Part[Items[int, int], tuple[int, ...]]
+        after: Part[Items[int, int], tuple[int, ...]]
+
+
 class NamesData(DataSection):
     """.data, before load and after."""
 
@@ -369,6 +380,11 @@ class NamesData(DataSection):
     array: _Global[tuple[int, ...]] = _Global(_array(u32, 2), 32)
     after: _Global[tuple[int, ...]] = _Global(_array(u32, 2), 40)
     odd_: _Global[int] = _Global(_u64, 48)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> NamesDataParts: ...
 
 
 class OpenNames(OpenSkeleton):

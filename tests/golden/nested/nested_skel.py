@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from bpfgen_runtime.map import ArrayMap, HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
+    from bpfgen_runtime.values.view import Items, Part, Parts, View
 
 __all__ = [
     "Aligned",
@@ -235,12 +236,80 @@ class NestedLinks(LinkGroup):
     on_getpgid: TracepointLink
 
 
+if TYPE_CHECKING:
+    # How variables are changed in part: `skel.bss.at.stats.count = 5`.
+
+    class PointView(View[Point]):
+        """struct point in place."""
+
+        x: Part[int, int]
+        y: Part[int, int]
+
+    class RangeTView(View[RangeT]):
+        """range_t in place."""
+
+        low: Part[int, int]
+        high: Part[int, int]
+
+    class OuterInnerDeepView(View[OuterInnerDeep]):
+        """struct {...} in place."""
+
+        depth: Part[int, int]
+
+    class OuterInnerView(View[OuterInner]):
+        """struct {...} in place."""
+
+        kind: Part[int, int]
+        deep: Part[OuterInnerDeepView, OuterInnerDeep]
+
+    class OuterHistoryView(View[OuterHistory]):
+        """struct {...} in place."""
+
+        at: Part[int, int]
+
+    class OuterView(View[Outer]):
+        """struct outer in place."""
+
+        from_point: Part[PointView, Point]
+        corners: Part[Items[PointView, Point], tuple[Point, ...]]
+        range: Part[RangeTView, RangeT]
+        inner: Part[OuterInnerView, OuterInner]
+        history: Part[Items[OuterHistoryView, OuterHistory], tuple[OuterHistory, ...]]
+        grid: Part[Items[Items[int, int], tuple[int, ...]], tuple[tuple[int, ...], ...]]
+        mode: Part[OuterMode, OuterMode]
+
+    class NestedDataParts(Parts):
+        """The structs and arrays of .data in place."""
+
+        path: Part[Items[PointView, Point], tuple[Point, ...]]
+
+    class NestedRodataParts(Parts):
+        """The structs and arrays of .rodata in place."""
+
+        limits: Part[RangeTView, RangeT]
+
+    class NestedBssParts(Parts):
+        """The structs and arrays of .bss in place."""
+
+        state: Part[OuterView, Outer]
+        cube: Part[
+            Items[Items[Items[int, int], tuple[int, ...]], tuple[tuple[int, ...], ...]],
+            tuple[tuple[tuple[int, ...], ...], ...],
+        ]
+
+
 class NestedData(DataSection):
     """.data, before load and after."""
 
     __slots__ = ()
+    SIZE = 24
 
     path: Global[tuple[Point, ...]] = Global(array(Point, 3), 0)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> NestedDataParts: ...
 
 
 class OpenNestedRodata(DataSection):
@@ -249,6 +318,11 @@ class OpenNestedRodata(DataSection):
     __slots__ = ()
 
     limits: Global[RangeT] = Global(RangeT, 0)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> NestedRodataParts: ...
 
 
 class NestedRodata(DataSection):
@@ -263,11 +337,17 @@ class NestedBss(DataSection):
     """.bss, before load and after."""
 
     __slots__ = ()
+    SIZE = 176
 
     state: Global[Outer] = Global(Outer, 0)
     cube: Global[tuple[tuple[tuple[int, ...], ...], ...]] = Global(
         array(array(array(u64, 2), 2), 2), 112
     )
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> NestedBssParts: ...
 
 
 class OpenNested(OpenSkeleton):

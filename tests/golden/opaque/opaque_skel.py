@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from bpfgen_runtime.map import ArrayMap, HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
+    from bpfgen_runtime.values.view import Part, Parts, View
 
 __all__ = ["Locked", "Mixed", "Opaque", "OpenOpaque", "Value"]
 
@@ -206,6 +207,21 @@ class OpaqueLinks(LinkGroup):
     count: XdpLink
 
 
+if TYPE_CHECKING:
+    # How variables are changed in part: `skel.bss.at.stats.count = 5`.
+
+    class ValueView(View[Value]):
+        """union value in place."""
+
+        number: Part[int, int]
+        text: Part[CharArray, CharArray | str | bytes]
+
+    class OpaqueBssParts(Parts):
+        """The structs and arrays of .bss in place."""
+
+        current: Part[ValueView, Value]
+
+
 class OpaqueBss(DataSection):
     """.bss, before load and after."""
 
@@ -213,6 +229,11 @@ class OpaqueBss(DataSection):
 
     current: Global[Value] = Global(Value, 0)
     last_tail: Global[Address] = Global(pointer, 8)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> OpaqueBssParts: ...
 
 
 class OpenOpaque(OpenSkeleton):

@@ -29,7 +29,6 @@ from bpfgen_runtime.values import (
     Struct,
     array,
     dataclass,
-    opaque,
     pointer,
     u8,
     u32,
@@ -174,11 +173,9 @@ class SpecialDataPrivate(DataSection):
 
     __slots__ = ()
 
+    # global_lock: struct bpf_spin_lock, managed by the kernel
+    # global_roots: struct bpf_rb_root [2], managed by the kernel
     beside: Global[int] = Global(u64, 0)
-    # struct bpf_spin_lock, managed by the kernel: opaque bytes
-    global_lock: Global[bytes] = Global(opaque(4), 8)
-    # struct bpf_rb_root [2], managed by the kernel: opaque bytes
-    global_roots: Global[bytes] = Global(opaque(32), 16)
 
 
 class OpenSpecial(OpenSkeleton):

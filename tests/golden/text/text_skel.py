@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from bpfgen_runtime.map import HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
+    from bpfgen_runtime.values.view import Items, Part, Parts
 
 __all__ = ["OpenText", "Text", "Texts"]
 
@@ -134,10 +135,20 @@ class TextLinks(LinkGroup):
     on_getpgid: TracepointLink
 
 
+if TYPE_CHECKING:
+    # How variables are changed in part: `skel.bss.at.stats.count = 5`.
+
+    class TextDataParts(Parts):
+        """The structs and arrays of .data in place."""
+
+        key: Part[Items[int, int], bytes]
+
+
 class OpenTextRodata(DataSection):
     """.rodata before load: constants are set here."""
 
     __slots__ = ()
+    SIZE = 22
 
     only_comm: Global[CharArray] = Global(char_array(16), 0)
     greeting: Global[CharArray] = Global(char_array(6), 16)
@@ -147,6 +158,7 @@ class TextRodata(DataSection):
     """.rodata, read-only now."""
 
     __slots__ = ()
+    SIZE = 22
 
     only_comm: Constant[CharArray] = Constant(char_array(16), 0)
     greeting: Constant[CharArray] = Constant(char_array(6), 16)
@@ -156,14 +168,21 @@ class TextData(DataSection):
     """.data, before load and after."""
 
     __slots__ = ()
+    SIZE = 4
 
     key: Global[bytes] = Global(byte_array(4), 0)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> TextDataParts: ...
 
 
 class TextBss(DataSection):
     """.bss, before load and after."""
 
     __slots__ = ()
+    SIZE = 16
 
     last: Global[CharArray] = Global(char_array(16), 0)
 

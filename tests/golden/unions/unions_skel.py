@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from bpfgen_runtime.map import HashMap
     from bpfgen_runtime.skeleton import Members
     from bpfgen_runtime.spec import MapSpec, ProgramSpec
+    from bpfgen_runtime.values.view import Items, Part, Parts, View
 
 __all__ = [
     "Address",
@@ -486,12 +487,89 @@ class UnionsLinks(LinkGroup):
     on_getpgid: TracepointLink
 
 
+if TYPE_CHECKING:
+    # How variables are changed in part: `skel.bss.at.stats.count = 5`.
+
+    class NumberPartsView(View[NumberParts]):
+        """struct {...} in place."""
+
+        low: Part[int, int]
+        high: Part[int, int]
+
+    class NumberView(View[Number]):
+        """union number in place."""
+
+        whole: Part[int, int]
+        halves: Part[Items[int, int], tuple[int, ...]]
+        small: Part[int, int]
+        real: Part[float, float]
+        parts: Part[NumberPartsView, NumberParts]
+        text: Part[CharArray, CharArray | str | bytes]
+
+    class DeepView(View[Deep]):
+        """struct deep in place."""
+
+        a: Part[int, int]
+        b: Part[int, int]
+        c: Part[int, int]
+        d: Part[int, int]
+        e: Part[DeepE, DeepE]
+        f: Part[int, int]
+
+    class ChoicesView(View[Choices]):
+        """struct choices in place."""
+
+        a0: Part[int, int]
+        a1: Part[int, int]
+        a2: Part[int, int]
+        a3: Part[int, int]
+        a4: Part[int, int]
+        b0: Part[int, int]
+        b1: Part[int, int]
+        b2: Part[int, int]
+        b3: Part[int, int]
+        b4: Part[int, int]
+
+    class HolderView(View[Holder]):
+        """struct holder in place."""
+
+        number: Part[NumberView, Number]
+        numbers: Part[Items[NumberView, Number], tuple[Number, ...]]
+        last: Part[int, int]
+
+    class UnnamedView(View[Unnamed]):
+        """union {...} in place."""
+
+        id: Part[int, int]
+        name: Part[CharArray, CharArray | str | bytes]
+
+    class UnionsRodataParts(Parts):
+        """The structs and arrays of .rodata in place."""
+
+        start: Part[NumberView, Number]
+
+    class UnionsBssParts(Parts):
+        """The structs and arrays of .bss in place."""
+
+        current: Part[NumberView, Number]
+        table: Part[Items[NumberView, Number], tuple[Number, ...]]
+        deep: Part[DeepView, Deep]
+        choices: Part[ChoicesView, Choices]
+        holder: Part[HolderView, Holder]
+        unnamed: Part[UnnamedView, Unnamed]
+
+
 class OpenUnionsRodata(DataSection):
     """.rodata before load: constants are set here."""
 
     __slots__ = ()
 
     start: Global[Number] = Global(Number, 0)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> UnionsRodataParts: ...
 
 
 class UnionsRodata(DataSection):
@@ -513,6 +591,11 @@ class UnionsBss(DataSection):
     choices: Global[Choices] = Global(Choices, 80)
     holder: Global[Holder] = Global(Holder, 88)
     unnamed: Global[Unnamed] = Global(Unnamed, 152)
+
+    if TYPE_CHECKING:
+
+        @property
+        def at(self) -> UnionsBssParts: ...
 
 
 class OpenUnions(OpenSkeleton):

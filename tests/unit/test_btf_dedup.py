@@ -341,11 +341,12 @@ def test_as_many_types_as_libbpf_of_split_btf() -> None:
 
 
 @pytest.mark.needs("libbpf")
-def test_as_many_types_as_libbpf_of_random_split_btf() -> None:
-    """Units on top of a base that defines all that it knows, as a kernel's does, likewise.
+def test_no_more_types_than_libbpf_of_random_split_btf() -> None:
+    """Units on top of a base that defines all that it knows come to as many types, or fewer.
 
-    Where they only declare what the base defines, libbpf 1.1 leaves more (later ones do not).
+    libbpf leaves cycles that it enters at types which the base has not.
     """
+    fewer = 0
     for seed in range(200):
         rng = random.Random(seed)
         defined = rng.choice((0.5, 1.0))
@@ -361,7 +362,9 @@ def test_as_many_types_as_libbpf_of_random_split_btf() -> None:
         ):
             theirs.dedup()
             ours = len(dedup(split).btf)
-            assert ours == len(theirs) if defined == 1 else ours <= len(theirs), f"seed {seed}"
+            assert ours <= len(theirs), f"seed {seed}"
+            fewer += ours < len(theirs)
+    assert fewer < 100
 
 
 def test_a_base_keeps_its_declarations() -> None:

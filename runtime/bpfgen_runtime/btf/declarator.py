@@ -1,0 +1,313 @@
+"""The text of C declarations: names, qualifiers, pointers, arrays, prototypes, and bodies."""
+
+from __future__ import annotations
+
+from ..errors import BtfError
+from .flat import Flat
+from .parse import SECTION
+from .placement import UNITS, Places
+from .types import (
+    BTF_KIND_ARRAY,
+    BTF_KIND_CONST,
+    BTF_KIND_ENUM,
+    BTF_KIND_ENUM64,
+    BTF_KIND_FLOAT,
+    BTF_KIND_FUNC_PROTO,
+    BTF_KIND_FWD,
+    BTF_KIND_INT,
+    BTF_KIND_PTR,
+    BTF_KIND_RESTRICT,
+    BTF_KIND_STRUCT,
+    BTF_KIND_TYPE_TAG,
+    BTF_KIND_TYPEDEF,
+    BTF_KIND_UNION,
+    BTF_KIND_VOLATILE,
+    kind_name,
+)
+
+_QUALIFIERS = {
+    BTF_KIND_CONST: "const",
+    BTF_KIND_VOLATILE: "volatile",
+    BTF_KIND_RESTRICT: "restrict",
+}
+#: Typedefs that every compiler has, and may have otherwise: what they stand for is written.
+BUILT_IN = frozenset(("__builtin_va_list",))
+_AROUND = (BTF_KIND_ARRAY, BTF_KIND_FUNC_PROTO)
+#: Pointers and arrays of one declaration.
+_MAX_CHAIN = 128
+#: Bodies within bodies.
+_MAX_LEVEL = 64
+#: Declarations, written ones and parameters, for each word of the types: what is behind that comes
+#: of nameless types that others use again and again, whose text would not end.
+_PER_WORD = 16
+
+
+class Declarators:
+    """Declarations of a BTF's types; each name is given out as C needs it, once."""
+
+    def __init__(self, flat: Flat) -> None:
+        self._flat = flat
+        self._places = Places(flat)
+        self._left = 10000 + _PER_WORD * len(flat.words)
+        self._depth = 0
+        self._tags: dict[str, _Tag] = {}
+        self._idents: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+        #: By type id: what stands left of a declaration's name and right of it; the type that they
+        #: are about is text, or the id of a nameless one.
+        self._chains: dict[int, tuple[str | int, str, str]] = {}
+
+    def tag(self, type_id: int) -> str:
+        """Return `struct name` for a STRUCT, UNION, ENUM or FWD."""
+        known = self._names.get(type_id)
+        if known is None:
+            flat = self._flat
+            kind = flat.kinds[type_id]
+            info = flat.words[flat.starts[type_id] + 1]
+            declared = kind == BTF_KIND_FWD
+            if declared:
+                word = "union" if info >> 31 else "struct"
+            elif kind in (BTF_KIND_ENUM, BTF_KIND_ENUM64):
+                word = "enum"
+                declared = not info & 0xFFFFFF
+            else:
+                word = "union" if kind == BTF_KIND_UNION else "struct"
+            name = flat.name(type_id)
+            known = self._names[type_id] = f"{word} {self._unique_tag(name, word, declared)}"
+        return known
+
+    def _unique_tag(self, name: str, word: str, declared: bool) -> str:
+        entry = self._tags.get(name)
+        if entry is None:
+            self._tags[name] = _Tag(word, declared)
+            return name
+        if entry.word == word:
+            if declared:
+                return name
+            if entry.only_declared:
+                entry.only_declared = False
+                return name
+        while (other := f"{name}___{entry.next()}") in self._tags:
+            pass
+        self._tags[other] = _Tag(word, declared)
+        return other
+
+    def ident(self, type_id: int) -> str:
+        """Return a TYPEDEF's name."""
+        known = self._names.get(type_id)
+        if known is None:
+            known = self._names[type_id] = self._unique_ident(self._flat.name(type_id))
+        return known
+
+    def _unique_ident(self, name: str) -> str:
+        # Typedefs and enumerators are in one name space.
+        count = self._idents.get(name)
+        if count is None:
+            self._idents[name] = 1
+            return name
+        while True:
+            count += 1
+            if (other := f"{name}___{count}") not in self._idents:
+                break
+        self._idents[name] = count
+        self._idents[other] = 1
+        return other
+
+    def declare(self, type_id: int, name: str, level: int) -> str:
+        """Return the declaration of a name, "" for the type alone, without the semicolon.
+
+        Args:
+            level: how many bodies it is in, for the indentation of a nameless type's.
+        """
+        self._left -= 1
+        self._depth += 1
+        if self._left < 0 or level > _MAX_LEVEL or self._depth > _MAX_CHAIN:
+            raise BtfError(
+                f"type [{type_id}] is within nameless types that are nested deeper than "
+                f"{_MAX_LEVEL}, or used so often that their text does not end",
+                section=SECTION,
+            )
+        chain = self._chains.get(type_id)
+        if chain is None:
+            chain = self._chain(type_id, level)
+        head, left, right = chain
+        if isinstance(head, int):
+            head = self._body(head, level) + (" " if left or name else "")
+        self._depth -= 1
+        return f"{head}{left}{name}{right}" if name else f"{(head + left).rstrip(' ')}{right}"
+
+    def _body(self, type_id: int, level: int) -> str:
+        if self._flat.kinds[type_id] in (BTF_KIND_STRUCT, BTF_KIND_UNION):
+            return self.struct(type_id, level)
+        return self.enum(type_id, level)
+
+    def _chain(self, type_id: int, level: int) -> tuple[str | int, str, str]:
+        """Go from the declared thing to the type at the end, and put together what is around it."""
+        flat = self._flat
+        words, starts, kinds = flat.words, flat.starts, flat.kinds
+        left = right = qualifiers = ""
+        keep = True
+        at_id = type_id
+        for _ in range(_MAX_CHAIN):
+            kind = kinds[at_id]
+            at = starts[at_id]
+            if kind == BTF_KIND_PTR:
+                left = f"*{' ' if qualifiers else ''}{qualifiers}{left}"
+                qualifiers = ""
+                at_id = words[at + 2]
+                if self._behind_qualifiers(at_id) in _AROUND:
+                    left, right = f"({left}", f"{right})"
+            elif kind in _QUALIFIERS:
+                qualifiers = f"{_QUALIFIERS[kind]} {qualifiers}"
+                at_id = words[at + 2]
+            elif kind == BTF_KIND_TYPE_TAG:
+                tag = flat.names[words[at]]
+                if not words[at + 1] >> 31:
+                    tag = f"btf_type_tag({_quoted(tag)})"
+                left = f"__attribute__(({tag})) {qualifiers}{left}"
+                qualifiers = ""
+                at_id = words[at + 2]
+            elif kind == BTF_KIND_TYPEDEF and flat.name(at_id) in BUILT_IN:
+                at_id = words[at + 2]
+            elif kind == BTF_KIND_ARRAY:
+                qualifiers = ""  # gcc gives its elements' once more
+                right += f"[{words[at + 5]}]"
+                at_id = words[at + 3]
+            elif kind == BTF_KIND_FUNC_PROTO:
+                qualifiers = ""  # gcc's volatile is its noreturn
+                params, plain = self._params(at, level)
+                keep &= plain
+                right += f"({params})"
+                at_id = words[at + 2]
+            else:
+                break
+        else:
+            raise BtfError(
+                f"type [{type_id}] refers to itself, or through more than {_MAX_CHAIN} others",
+                section=SECTION,
+            )
+        head = self._end_of_chain(at_id)
+        chain: tuple[str | int, str, str] = (head, qualifiers + left, right)
+        if isinstance(head, str):
+            chain = (f"{qualifiers}{head} ", left, right)
+        if keep:
+            self._chains[type_id] = chain
+        return chain
+
+    def _end_of_chain(self, type_id: int) -> str | int:
+        kind = self._flat.kinds[type_id]
+        if not type_id:
+            return "void"
+        if kind in (BTF_KIND_INT, BTF_KIND_FLOAT):
+            return self._flat.name(type_id)
+        if kind == BTF_KIND_TYPEDEF:
+            return self.ident(type_id)
+        if kind in (BTF_KIND_STRUCT, BTF_KIND_UNION, BTF_KIND_ENUM, BTF_KIND_ENUM64, BTF_KIND_FWD):
+            return self.tag(type_id) if self._flat.name(type_id) else type_id
+        raise BtfError(
+            f"type [{type_id}], a {kind_name(kind)}, is where C has a type", section=SECTION
+        )
+
+    def _behind_qualifiers(self, type_id: int) -> int:
+        flat = self._flat
+        for _ in range(_MAX_CHAIN):
+            kind = flat.kinds[type_id]
+            if kind not in _QUALIFIERS and kind != BTF_KIND_TYPE_TAG:
+                if kind != BTF_KIND_TYPEDEF or flat.name(type_id) not in BUILT_IN:
+                    return kind
+            type_id = flat.words[flat.starts[type_id] + 2]
+        return 0  # a loop, which is found elsewhere
+
+    def _params(self, at: int, level: int) -> tuple[str, bool]:
+        """Return the text between a prototype's parentheses, and whether it is always the same."""
+        words, names = self._flat.words, self._flat.names
+        last = (words[at + 1] & 0xFFFFFF) - 1
+        texts = []
+        plain = True
+        for number in range(last + 1):
+            name, type_id = words[at + 3 + 2 * number], words[at + 4 + 2 * number]
+            if type_id or number < last:
+                texts.append(self.declare(type_id, names[name], level))
+                chain = self._chains.get(type_id)
+                plain &= chain is not None and isinstance(chain[0], str)
+            else:
+                texts.append("..." if number else "void")
+        return ", ".join(texts) or "void", plain
+
+    def enum(self, type_id: int, level: int) -> str:
+        """Return an enum with its enumerators; without any it is only declared."""
+        words, at = self._flat.words, self._flat.starts[type_id]
+        names = self._flat.names
+        info, size = words[at + 1], words[at + 2]
+        vlen = info & 0xFFFFFF
+        head = self.tag(type_id) if words[at] else "enum"
+        if not vlen:
+            return head
+        large = info >> 24 & 0x7F == BTF_KIND_ENUM64
+        step = 3 if large else 2
+        end = at + 3 + step * vlen
+        values = list(words[at + 4 : end : step])
+        if large:
+            values = [v | h << 32 for v, h in zip(values, words[at + 5 : end : 3], strict=True)]
+        bits = 64 if large else 32
+        if info >> 31:
+            values = [value - (value >> bits - 1 << bits) for value in values]
+        suffix = ("LL" if info >> 31 else "ULL") if large else ""
+        indent = "\t" * (level + 1)
+        self._left -= vlen
+        lines = [
+            f"{indent}{self._unique_ident(names[name])} = {value}{suffix},"
+            for name, value in zip(words[at + 3 : end : step], values, strict=True)
+        ]
+        wide = any(not -(1 << 31) <= value < 1 << 32 for value in values)
+        mode = {1: "byte", 2: "HI", 8: "" if wide else "word"}.get(size, "")
+        attribute = f" __attribute__((mode({mode})))" if mode else ""
+        return "\n".join([f"{head} {{", *lines, f"{indent[:-1]}}}{attribute}"])
+
+    def struct(self, type_id: int, level: int) -> str:
+        """Return a struct or union with its members."""
+        flat = self._flat
+        if flat.words[flat.starts[type_id]]:
+            head = self.tag(type_id)
+        else:
+            head = "struct" if flat.kinds[type_id] == BTF_KIND_STRUCT else "union"
+        lines = [f"{head} {{"]
+        indent = "\t" * (level + 1)
+        declare, names = self.declare, flat.names
+        lay, attribute = self._places.members(type_id)
+        for name, member, width in lay:
+            if member < 0:
+                lines.append(f"{indent}{UNITS[-member]}: {width};")
+            elif width:
+                lines.append(f"{indent}{declare(member, names[name], level + 1)}: {width};")
+            else:
+                lines.append(f"{indent}{declare(member, names[name], level + 1)};")
+        if len(lines) == 1:
+            return f"{lines[0]}}}{attribute}"
+        lines.append(f"{indent[:-1]}}}{attribute}")
+        return "\n".join(lines)
+
+
+class _Tag:
+    """Who has a name among structs, unions and enums.
+
+    Attributes:
+        word: "struct", "union", "enum".
+        only_declared: nothing of that name is defined yet.
+    """
+
+    __slots__ = ("count", "only_declared", "word")
+
+    def __init__(self, word: str, only_declared: bool) -> None:
+        self.word = word
+        self.only_declared = only_declared
+        self.count = 1
+
+    def next(self) -> int:
+        self.count += 1
+        return self.count
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -1,0 +1,69 @@
+"""A BTF and its bases as one: words, places of records, and strings, each by id or offset."""
+
+from __future__ import annotations
+
+from ..errors import BtfError
+from .btf import Btf
+from .parse import SECTION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Flat:
+    """What passes over all types read, without a call for each.
+
+    Attributes:
+        words: the records of all types.
+        starts: by type id, the index in `words` of its record; that of `void` is of no use.
+        kinds: by type id, BTF_KIND_*.
+    """
+
+    def __init__(self, btf: Btf) -> None:
+        self.btf = btf
+        chain = [btf]
+        while chain[-1].base is not None:
+            chain.append(chain[-1].base)
+        if len(chain) == 1:
+            words, starts = btf.records()
+            self.words: Sequence[int] = words
+            self.starts = [0, *starts]
+        else:
+            from array import array
+
+            joined = array("I")
+            self.starts = [0]
+            for each in reversed(chain):
+                words, starts = each.records()
+                self.starts += [len(joined) + at for at in starts]
+                joined.extend(words)
+            self.words = joined
+        self._strings = b"".join(each.string_section() for each in reversed(chain))
+        words = self.words
+        self.kinds = bytearray([words[at + 1] >> 24 & 0x7F for at in self.starts])
+        if self.kinds:
+            self.kinds[0] = 0
+        self.names = _Names(self._strings)
+
+    def name(self, type_id: int) -> str:
+        """Return a type's name, "" if it has none."""
+        return self.names[self.words[self.starts[type_id]]] if type_id else ""
+
+
+class _Names(dict[int, str]):
+    """Strings by their offset, decoded when they are first asked for."""
+
+    def __init__(self, strings: bytes) -> None:
+        super().__init__({0: ""})
+        self._strings = strings
+
+    def __missing__(self, offset: int) -> str:
+        if offset >= len(self._strings):
+            raise BtfError(
+                f"string offset {offset:#x} is beyond the strings' end ({len(self._strings):#x})",
+                section=SECTION,
+            )
+        raw = self._strings[offset : self._strings.find(b"\0", offset)]
+        text = self[offset] = raw.decode("utf-8", "surrogateescape")
+        return text

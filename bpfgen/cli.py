@@ -13,8 +13,10 @@ __all__ = ["COMMANDS", "main"]
 #: Command to module of `commands`, which has it as `command`; imported when it is asked for.
 COMMANDS = {
     "build": "build",
+    "btf": "btf",
     "inspect": "inspect",
     "skeleton": "skeleton",
+    "vmlinux": "vmlinux",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -13,7 +13,16 @@ from bpfgen_runtime.errors import BpfError
 
 from ..text import printable
 
-__all__ = ["STDIO", "complain", "fail", "guard", "print_text", "read_file", "reason_of"]
+__all__ = [
+    "STDIO",
+    "complain",
+    "fail",
+    "guard",
+    "print_parts",
+    "print_text",
+    "read_file",
+    "reason_of",
+]
 
 T = TypeVar("T")
 
@@ -82,9 +91,18 @@ def fail(path: Path | str, reason: str) -> NoReturn:
 
 def print_text(text: str) -> None:
     """Write to standard output."""
+    print_parts((text,))
+
+
+def print_parts(parts: Iterable[str]) -> None:
+    """Write to standard output piece by piece, as the pieces come.
+
+    Bytes of an input that were no UTF-8 come out as they were.
+    """
     try:
-        # As in files: UTF-8, whatever the locale.
-        sys.stdout.buffer.write(text.encode("utf-8"))
+        for part in parts:
+            # As in files: UTF-8, whatever the locale.
+            sys.stdout.buffer.write(part.encode("utf-8", "surrogateescape"))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Python would complain once more at exit.

@@ -25,6 +25,12 @@ from .types import (
     kind_name,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    #: What stands left of a declaration's name, the id of the nameless type whose body comes in
+    #: there, what is left of the name behind that, and what is right of it.
+    _Chain = tuple[str, int | None, str, str]
+
 _QUALIFIERS = {
     BTF_KIND_CONST: "const",
     BTF_KIND_VOLATILE: "volatile",
@@ -53,9 +59,7 @@ class Declarators:
         self._tags: dict[str, _Tag] = {}
         self._idents: dict[str, int] = {}
         self._names: dict[int, str] = {}
-        #: By type id: what stands left of a declaration's name and right of it; the type that they
-        #: are about is text, or the id of a nameless one.
-        self._chains: dict[int, tuple[str | int, str, str]] = {}
+        self._chains: dict[int, _Chain] = {}
 
     def tag(self, type_id: int) -> str:
         """Return `struct name` for a STRUCT, UNION, ENUM or FWD."""
@@ -130,9 +134,9 @@ class Declarators:
         chain = self._chains.get(type_id)
         if chain is None:
             chain = self._chain(type_id, level)
-        head, left, right = chain
-        if isinstance(head, int):
-            head = self._body(head, level) + (" " if left or name else "")
+        head, nameless, left, right = chain
+        if nameless is not None:
+            head += self._body(nameless, level) + (" " if left or name else "")
         self._depth -= 1
         return f"{head}{left}{name}{right}" if name else f"{(head + left).rstrip(' ')}{right}"
 
@@ -141,7 +145,7 @@ class Declarators:
             return self.struct(type_id, level)
         return self.enum(type_id, level)
 
-    def _chain(self, type_id: int, level: int) -> tuple[str | int, str, str]:
+    def _chain(self, type_id: int, level: int) -> _Chain:
         """Go from the declared thing to the type at the end, and put together what is around it."""
         flat = self._flat
         words, starts, kinds = flat.words, flat.starts, flat.kinds
@@ -187,9 +191,10 @@ class Declarators:
                 section=SECTION,
             )
         head = self._end_of_chain(at_id)
-        chain: tuple[str | int, str, str] = (head, qualifiers + left, right)
         if isinstance(head, str):
-            chain = (f"{qualifiers}{head} ", left, right)
+            chain: _Chain = (f"{qualifiers}{head} ", None, left, right)
+        else:
+            chain = (qualifiers, head, left, right)
         if keep:
             self._chains[type_id] = chain
         return chain
@@ -212,9 +217,9 @@ class Declarators:
         flat = self._flat
         for _ in range(_MAX_CHAIN):
             kind = flat.kinds[type_id]
-            if kind not in _QUALIFIERS and kind != BTF_KIND_TYPE_TAG:
-                if kind != BTF_KIND_TYPEDEF or flat.name(type_id) not in BUILT_IN:
-                    return kind
+            built_in = kind == BTF_KIND_TYPEDEF and flat.name(type_id) in BUILT_IN
+            if kind not in _QUALIFIERS and kind != BTF_KIND_TYPE_TAG and not built_in:
+                return kind
             type_id = flat.words[flat.starts[type_id] + 2]
         return 0  # a loop, which is found elsewhere
 
@@ -229,7 +234,7 @@ class Declarators:
             if type_id or number < last:
                 texts.append(self.declare(type_id, names[name], level))
                 chain = self._chains.get(type_id)
-                plain &= chain is not None and isinstance(chain[0], str)
+                plain &= chain is not None and chain[1] is None
             else:
                 texts.append("..." if number else "void")
         return ", ".join(texts) or "void", plain

@@ -11,11 +11,12 @@ from .parse import SECTION
 _ELF_MAGIC = b"\x7fELF"
 
 
-def read_btf(path: str | os.PathLike[str]) -> Btf:
+def read_btf(path: str | os.PathLike[str], *, base: Btf | None = None) -> Btf:
     """Read and index a file of BTF, as libbpf's btf__parse does.
 
     Args:
         path: raw BTF of either byte order, or an ELF file (a vmlinux, an object) with BTF in it.
+        base: what a split BTF (a kernel module's) continues.
 
     Raises:
         BtfError: the file holds no BTF, or it is damaged; the message names the file.
@@ -33,7 +34,7 @@ def read_btf(path: str | os.PathLike[str]) -> Btf:
     try:
         if data.startswith(_ELF_MAGIC):
             data = _section(data)
-        return Btf.parse(data)
+        return Btf.parse(data, base=base)
     except (BtfError, ElfError) as error:
         raise BtfError(f"{what}: {error.message}") from error
 

@@ -1,0 +1,492 @@
+"""BTF as C: what is written, and that compilers lay it out as the BTF says."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bpfgen_runtime.btf import (
+    Array,
+    Btf,
+    BtfType,
+    Const,
+    Datasec,
+    DeclTag,
+    Enum,
+    Enum64,
+    Enumerator,
+    Float,
+    Func,
+    FuncProto,
+    Fwd,
+    Int,
+    Member,
+    Param,
+    Ptr,
+    Restrict,
+    Struct,
+    Typedef,
+    TypeTag,
+    Union,
+    Var,
+    Volatile,
+    encode,
+    kernel_btf,
+)
+from bpfgen_runtime.btf.dump import dump_c, vmlinux_h
+from bpfgen_runtime.btf.file import read_btf
+from bpfgen_runtime.btf.listing import dump_raw, type_facts
+from bpfgen_runtime.errors import BtfError
+
+from tests.support.btfbuilder import ALL_KINDS
+from tests.support.clang import SOURCES, compile_bpf
+from tests.support.requirements import tool
+
+KERNEL = "/sys/kernel/btf/vmlinux"
+INT, CHAR, LONG = Int("int", 4, 1), Int("char", 1, 1), Int("long", 8, 1)
+
+
+def c_of(*types: BtfType, roots: list[int] | None = None) -> str:
+    return "".join(dump_c(Btf.parse(encode(types)), roots))
+
+
+def definitions(text: str) -> list[str]:
+    """Cut C into definitions, white space being what formatters differ in."""
+    each = [re.sub(r"\s+", " ", one).strip() for one in text.split(";\n\n")]
+    return [one for one in each if one]
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        ([INT, Typedef("t", 1)], "typedef int t"),
+        ([INT, Ptr(1), Ptr(2), Typedef("t", 3)], "typedef int **t"),
+        ([INT, Const(1), Ptr(2), Typedef("t", 3)], "typedef const int *t"),
+        ([INT, Ptr(1), Const(2), Typedef("t", 3)], "typedef int * const t"),
+        ([INT, Volatile(1), Const(2), Typedef("t", 3)], "typedef volatile const int t"),
+        ([CHAR, Ptr(1), Restrict(2), Ptr(3), Typedef("t", 4)], "typedef char * restrict *t"),
+        ([INT, Array(1, 1, 3), Array(2, 1, 2), Typedef("t", 3)], "typedef int t[2][3]"),
+        ([INT, Ptr(1), Array(2, 1, 2), Typedef("t", 3)], "typedef int *t[2]"),
+        ([INT, Array(1, 1, 2), Ptr(2), Typedef("t", 3)], "typedef int (*t)[2]"),
+        ([INT, Array(1, 1, 2), Const(2), Typedef("t", 3)], "typedef int t[2]"),
+        ([FuncProto(0), Ptr(1), Typedef("t", 2)], "typedef void (*t)(void)"),
+        ([FuncProto(0, [Param("", 0)]), Ptr(1), Typedef("t", 2)], "typedef void (*t)(void)"),
+        ([FuncProto(0), Typedef("t", 1)], "typedef void t(void)"),
+        (
+            [INT, FuncProto(1, [Param("a", 1), Param("", 0)]), Ptr(2), Typedef("t", 3)],
+            "typedef int (*t)(int a, ...)",
+        ),
+        (
+            [INT, FuncProto(6, [Param("", 3)]), Ptr(4), FuncProto(1), Typedef("t", 2), Ptr(1)],
+            "typedef int *t(int (*)(void))",
+        ),
+        ([INT, FuncProto(1), Ptr(2), Array(3, 1, 4), Typedef("t", 4)], "typedef int (*t[4])(void)"),
+        (
+            [INT, FuncProto(3), Ptr(4), FuncProto(1), Ptr(2), Typedef("t", 5)],
+            "typedef int (*(*t)(void))(void)",
+        ),
+        (
+            [INT, TypeTag("user", 1), Ptr(2), Typedef("t", 3)],
+            'typedef int __attribute__((btf_type_tag("user"))) *t',
+        ),
+        (
+            [INT, TypeTag("address_space(1)", 1, attribute=True), Ptr(2), Typedef("t", 3)],
+            "typedef int __attribute__((address_space(1))) *t",
+        ),
+        ([Float("double", 8), Typedef("t", 1)], "typedef double t"),
+        (
+            [Struct("", 0), Const(1), Ptr(2), Struct("s", 8, [Member("p", 3, 0)])],
+            "struct s { const struct {} *p; }",
+        ),
+        ([Enum("", 4, [Enumerator("A", 1)]), Typedef("t", 1)], "typedef enum { A = 1, } t"),
+        ([Enum("", 4, [Enumerator("A", 1)])], "enum { A = 1, }"),
+        ([Enum("e", 4, [Enumerator("A", -1)], signed=True)], "enum e { A = -1, }"),
+        ([Enum("e", 4, [Enumerator("A", 0xFFFFFFFF)])], "enum e { A = 4294967295, }"),
+        ([Enum("e", 1, [Enumerator("A", 1)])], "enum e { A = 1, } __attribute__((mode(byte)))"),
+        ([Enum("e", 2, [Enumerator("A", 1)])], "enum e { A = 1, } __attribute__((mode(HI)))"),
+        ([Enum("e", 8, [Enumerator("A", 1)])], "enum e { A = 1, } __attribute__((mode(word)))"),
+        ([Enum64("e", 8, [Enumerator("A", 1 << 40)])], "enum e { A = 1099511627776ULL, }"),
+        (
+            [Enum64("e", 8, [Enumerator("A", -1)], signed=True)],
+            "enum e { A = -1LL, } __attribute__((mode(word)))",
+        ),
+        ([Enum("e", 4)], "enum e"),
+        ([Fwd("s")], "struct s"),
+        ([Fwd("u", is_union=True)], "union u"),
+        ([Struct("s", 0)], "struct s {}"),
+        ([Struct("s", 4)], "struct s { int: 32; }"),
+        (
+            [CHAR, INT, Struct("s", 8, [Member("a", 1, 0), Member("b", 2, 32)])],
+            "struct s { char a; int b; }",
+        ),
+        (
+            [CHAR, INT, Struct("s", 8, [Member("a", 1, 0), Member("b", 1, 32)])],
+            "struct s { char a; int: 24; char b; long: 24; }",
+        ),
+        (
+            [CHAR, INT, Struct("s", 5, [Member("a", 1, 0), Member("b", 2, 8)])],
+            "struct s { char a; int b; } __attribute__((packed))",
+        ),
+        (
+            [INT, Struct("s", 4, [Member("a", 1, 0, 3), Member("b", 1, 8, 5)])],
+            "struct s { int a: 3; char: 5; int b: 5; }",
+        ),
+        (
+            [INT, Union("", 4, [Member("a", 1, 0)]), Struct("s", 4, [Member("", 2, 0)])],
+            "struct s { union { int a; }; }",
+        ),
+        (
+            [INT, Union("u", 64, [Member("a", 1, 0)])],
+            "union u { int a; } __attribute__((aligned(64)))",
+        ),
+        (
+            [INT, CHAR, Array(2, 1, 5), Union("u", 5, [Member("a", 1, 0), Member("b", 3, 0)])],
+            "union u { int a; char b[5]; } __attribute__((packed))",
+        ),
+        ([Int("__Poly8_t", 1), Typedef("t", 1)], "typedef unsigned char __Poly8_t"),
+        ([Typedef("__gnuc_va_list", 0)], "typedef __builtin_va_list __gnuc_va_list"),
+    ],
+)
+def test_one_definition(types: list[BtfType], expected: str) -> None:
+    """A type is written as C writes it."""
+    assert expected in definitions(c_of(*types))
+
+
+def test_what_is_contained_comes_first() -> None:
+    """A struct follows those that it contains, and what it points at is declared before it."""
+    text = c_of(
+        Struct("outer", 16, [Member("inner", 2, 0), Member("other", 3, 64)]),
+        Struct("inner", 8, [Member("back", 4, 0)]),
+        Ptr(5),
+        Ptr(1),
+        Struct("other", 8, [Member("outer", 4, 0)]),
+    )
+    assert definitions(text) == [
+        "struct outer",
+        "struct inner { struct outer *back; }",
+        "struct other",
+        "struct outer { struct inner inner; struct other *other; }",
+        "struct other { struct outer *outer; }",
+    ]
+
+
+def test_a_struct_needs_no_declaration_of_itself() -> None:
+    """A list's node is written alone."""
+    text = c_of(Struct("node", 8, [Member("next", 2, 0)]), Ptr(1))
+    assert definitions(text) == ["struct node { struct node *next; }"]
+
+
+def test_elements_of_arrays_come_first() -> None:
+    """C wants an array's elements complete, even behind a pointer; so also what a typedef hides."""
+    text = c_of(
+        Struct("s", 8, [Member("p", 2, 0)]),
+        Ptr(3),
+        Array(4, 6, 2),
+        Typedef("e_t", 5),
+        Struct("e", 4, [Member("a", 6, 0)]),
+        INT,
+    )
+    assert definitions(text) == [
+        "struct e { int a; }",
+        "typedef struct e e_t",
+        "struct s { e_t (*p)[2]; }",
+    ]
+
+
+def test_a_typedef_can_come_before_its_struct() -> None:
+    """What is only pointed at by a typedef's name needs the typedef, and that a declaration."""
+    text = c_of(Struct("s", 8, [Member("p", 2, 0)]), Ptr(3), Typedef("s_t", 1))
+    assert definitions(text) == [
+        "struct s",
+        "typedef struct s s_t",
+        "struct s { s_t *p; }",
+    ]
+
+
+def test_names_are_made_unique() -> None:
+    """Tags are one name space, typedefs and enumerators another; no flavour's name is taken."""
+    text = c_of(
+        Struct("s", 0),
+        Struct("s", 4),
+        Struct("s___2", 8),
+        Union("s", 0),
+        Enum("s", 4, [Enumerator("A", 0)]),
+        Enum("", 4, [Enumerator("A", 1)]),
+        Typedef("A", 0),
+        Fwd("s"),
+        Fwd("s", is_union=True),
+        Typedef("t", 2),
+    )
+    assert definitions(text) == [
+        "struct s {}",
+        "struct s___2 { int: 32; }",
+        "struct s___2___2 { long: 64; }",
+        "union s___3 {}",
+        "enum s___4 { A = 0, }",
+        "enum { A___2 = 1, }",
+        "typedef void A___3",
+        "struct s",
+        "union s___5",
+        "typedef struct s___2 t",
+    ]
+
+
+def test_roots_bring_what_they_need() -> None:
+    """Only the types asked for are written, with what is needed to compile them."""
+    types = [INT, Struct("a", 4, [Member("x", 1, 0)]), Struct("b", 4, [Member("a", 2, 0)])]
+    both = ["struct a { int x; }", "struct b { struct a a; }"]
+    assert definitions(c_of(*types, Struct("c", 0), roots=[3])) == both
+
+
+def test_split_btf_takes_what_it_needs_of_its_base() -> None:
+    """Of a base only what a module's types refer to is written."""
+    base = Btf.parse(encode([INT, Struct("a", 4, [Member("x", 1, 0)]), Struct("unused", 0)]))
+    own = [Struct("b", 4, [Member("a", 2, 0)])]
+    text = "".join(dump_c(Btf.parse(encode(own, base=base), base=base)))
+    assert definitions(text) == ["struct a { int x; }", "struct b { struct a a; }"]
+
+
+def test_variables_and_functions_are_left_out() -> None:
+    """Only types are written."""
+    types = [INT, Var("v", 1), FuncProto(1), Func("f", 3), Datasec(".bss", 4), DeclTag("t", 2)]
+    assert definitions(c_of(*types, Struct("s", 0))) == ["struct s {}"]
+
+
+@pytest.mark.parametrize(
+    ("types", "match"),
+    [
+        ([Struct("s", 4, [Member("s", 1, 0)])], "contains itself"),
+        ([Typedef("t", 1)], "contains itself"),
+        ([Ptr(1)], "contains itself"),
+        ([Struct("", 8, [Member("p", 2, 0)]), Ptr(1), Typedef("t", 1)], "contains itself"),
+        ([Ptr(9), Typedef("t", 1)], "does not exist"),
+        ([INT, Var("v", 1), Typedef("t", 2)], "a VAR, is where C has a type"),
+        ([FuncProto(0), Struct("s", 8, [Member("f", 1, 0)])], "has no size"),
+        ([INT, Struct("s", 8, [Member("a", 1, 0), Member("b", 1, 16)])], "overlap"),
+        ([INT, Struct("s", 4, [Member("a", 1, 32)])], "beyond its end"),
+        ([INT, Union("s", 1, [Member("a", 1, 0)])], "beyond its end"),
+    ],
+)
+def test_what_c_cannot_say_is_an_error(types: list[BtfType], match: str) -> None:
+    """Types that no C source can have made are refused, with the type that is at fault."""
+    with pytest.raises(BtfError, match=match):
+        c_of(*types)
+
+
+def test_text_that_does_not_end_is_refused() -> None:
+    """Nameless structs that each contain the next one twice are an error, not endless text."""
+    depth = 60
+    types: list[BtfType] = [
+        Struct("", 0, [Member("", i + 2, 0), Member("", i + 2, 0)]) for i in range(depth)
+    ]
+    with pytest.raises(BtfError, match=r"nested deeper|text does not end"):
+        c_of(*types, Struct("", 0), Struct("s", 0, [Member("", 1, 0)]))
+
+
+def checks(btf: Btf, tags: dict[int, str]) -> Iterator[str]:
+    """Yield assertions about every struct's size and each member's place, nameless ones' too."""
+    for type_id, tag in tags.items():
+        t = btf.type(type_id)
+        assert isinstance(t, Struct)
+        yield f'_Static_assert(sizeof({tag}) == {t.size}, "{tag}");'
+        for name, place in places(btf, t, 0):
+            yield (
+                f"_Static_assert(__builtin_offsetof({tag}, {name}) == {place}, " f'"{tag} {name}");'
+            )
+
+
+def places(btf: Btf, t: Struct, start: int) -> Iterator[tuple[str, int]]:
+    for member in t.members:
+        inner = btf.type(member.type)
+        if not member.name and isinstance(inner, Struct):
+            yield from places(btf, inner, start + member.bit_offset // 8)
+        elif member.name and not member.bitfield_size:
+            yield member.name, start + member.bit_offset // 8
+
+
+def tags_of(btf: Btf) -> dict[int, str]:
+    """Give the tag of each named struct and union, as the dumper has called it."""
+    from bpfgen_runtime.btf.dump import _Dumper
+
+    dumper = _Dumper(btf)
+    for type_id in range(btf.start_id, len(btf)):
+        dumper.add(type_id)
+    return {
+        type_id: dumper._declarators.tag(type_id)
+        for type_id, t in btf.types()
+        if isinstance(t, Struct) and t.name
+    }
+
+
+def compile_c(path: Path, *command: str) -> None:
+    done = subprocess.run([*command, "-w", "-fsyntax-only", str(path)], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()[:2000]
+
+
+COMPILERS = {
+    "clang": ("clang",),
+    "clang for BPF": ("clang", "-target", "bpf"),
+    "gcc": ("gcc",),
+}
+
+
+@pytest.fixture(scope="module")
+def kernel_header(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    btf = kernel_btf()
+    source = tmp_path_factory.mktemp("kernel") / "vmlinux.c"
+    with open(source, "w") as file:
+        file.writelines(vmlinux_h(btf))
+        lines = [*checks(btf, tags_of(btf))]
+        assert len(lines) > 40_000
+        file.write("\n".join(lines) + "\n")
+    return source
+
+
+@pytest.mark.needs("btf", "clang")
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_the_kernels_structs_are_laid_out_as_they_are(compiler: str, kernel_header: Path) -> None:
+    """vmlinux.h compiles, and every struct's size and members' places are those in the BTF."""
+    command = COMPILERS[compiler]
+    compile_c(kernel_header, tool(command[0]), *command[1:])
+
+
+@pytest.mark.needs("btf", "clang")
+def test_the_kernels_bitfields_are_where_they_are(tmp_path: Path) -> None:
+    """Compiled for BPF again, structs with bitfields have the members and places that they had."""
+    btf = kernel_btf()
+    every = [i for i, t in btf.types() if isinstance(t, Struct) and t.name and any_bitfield(t)]
+    assert len(every) > 200
+    tags = tags_of(btf)
+    source = tmp_path / "bits.c"
+    variables = "".join(f"{tags[i]} v{i};\n" for i in every)
+    source.write_text("".join(dump_c(btf)) + variables)
+    target = tmp_path / "bits.o"
+    command = [tool("clang"), "-target", "bpf", "-w", "-g", "-c", str(source), "-o", str(target)]
+    subprocess.run(command, check=True)
+    again = read_btf(target)
+    for type_id in every:
+        before = btf.type(type_id)
+        (found,) = again.find(tags[type_id].split()[1], before.kind)
+        after = again.type(found)
+        assert isinstance(before, Struct)
+        assert isinstance(after, Struct)
+        assert after.size == before.size
+        assert [(m.name, m.bit_offset, m.bitfield_size) for m in after.members] == [
+            (m.name, m.bit_offset, m.bitfield_size) for m in before.members
+        ]
+
+
+def any_bitfield(t: Struct) -> bool:
+    return any(member.bitfield_size for member in t.members)
+
+
+def random_struct(rng: random.Random, number: int, inner: list[tuple[int, int]]) -> Struct:
+    """Build a struct with gaps, bitfields, members off their alignment, and room at its end."""
+    members, at = [], 0
+    packed = rng.random() < 0.3
+    for index in range(rng.randrange(1, 8)):
+        type_id, size = rng.choice(inner)
+        if type_id <= 4 and rng.random() < 0.5:
+            width = rng.randrange(1, 8 * size + 1)
+            at += rng.choice((0, 0, 0, 3, 17, 70))
+            if not packed and at % (8 * size) + width > 8 * size:
+                at += -at % (8 * size)
+            members.append(Member(f"m{index}", type_id, at, width))
+            at += width
+        else:
+            at += rng.choice((0, 0, 8, 24, 80))
+            at += -at % (8 if packed else 64)
+            members.append(Member(f"m{index}", type_id, at))
+            at += 8 * size
+    size = -(-at // 8) + rng.choice((0, 0, 1, 4, 24))
+    size += 0 if packed else -size % 8
+    return Struct(f"s{number}", size, members, kind_flag=True)
+
+
+@pytest.mark.needs("clang")
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_random_structs_are_laid_out_as_they_are(compiler: str, tmp_path: Path) -> None:
+    """Structs with gaps and bitfields anywhere, packed or not, and structs of such."""
+    rng = random.Random(3)
+    types: list[BtfType] = [CHAR, Int("short", 2, 1), INT, LONG, Ptr(1)]
+    inner = [(1, 1), (2, 2), (3, 4), (4, 8), (5, 8)]
+    for number in range(400):
+        made = random_struct(rng, number, inner)
+        types.append(made)
+        if rng.random() < 0.3:
+            inner.append((len(types), made.size))
+    btf = Btf.parse(encode(types))
+    source = tmp_path / "random.c"
+    source.write_text("".join(dump_c(btf)) + "\n".join(checks(btf, tags_of(btf))))
+    command = COMPILERS[compiler]
+    compile_c(source, tool(command[0]), *command[1:])
+
+
+@pytest.mark.needs("clang")
+def test_types_of_objects_compile(tmp_path: Path) -> None:
+    """The C of compiled objects compiles again, to the same layout."""
+    for name in sorted(path.name.split(".")[0] for path in SOURCES.glob("[bcklmv]*.bpf.c"))[::3]:
+        if name.startswith("bad_"):
+            continue
+        btf = read_btf(compile_bpf(name))
+        source = tmp_path / f"{name}.c"
+        source.write_text("".join(dump_c(btf)) + "\n".join(checks(btf, tags_of(btf))))
+        compile_c(source, tool("clang"), "-target", "bpf")
+
+
+def comparable(text: str) -> set[str]:
+    """Give definitions without what the two write in their own way.
+
+    That is: padding, attributes that bpftool 7.1 lacks, the number of a name that is there more
+    than once, spaces around asterisks, and which structs had to be declared.
+    """
+    found = set()
+    for one in definitions(text):
+        one = re.sub(r"\b(long|int|short|char): \d+; ?", "", one)
+        one = re.sub(r" __attribute__\(\((mode\(byte\)|aligned\(\d+\)|packed)\)\)", "", one)
+        one = re.sub(r"___\d+\b", "", one)
+        one = re.sub(r" ?\* ?", "*", one)
+        if not re.fullmatch(r"(struct|union) \w+", one) and not one.startswith("#"):
+            found.add(one)
+    return found
+
+
+@pytest.mark.needs("btf", "bpftool")
+def test_the_kernel_in_c_has_what_bpftool_writes() -> None:
+    """The same definitions with the same members, but for the order."""
+    command = [tool("bpftool"), "btf", "dump", "file", KERNEL, "format", "c"]
+    theirs = comparable(subprocess.run(command, check=True, capture_output=True).stdout.decode())
+    ours = comparable("".join(vmlinux_h(kernel_btf())))
+    # A va_list is written as what it is on the kernel's machine: on BPF it is another.
+    different = {one for one in ours ^ theirs if "va_list" not in one}
+    assert len(theirs) > 10_000
+    assert different == set()
+
+
+@pytest.mark.needs("bpftool", "clang")
+def test_the_raw_list_is_bpftools() -> None:
+    """The list of an object's types is, byte for byte, what bpftool writes."""
+    for name in ("btf_kinds", "load_maps", "core_enums", "maps_typed", "ext_ksym_typed"):
+        path = compile_bpf(name)
+        command = [tool("bpftool"), "btf", "dump", "file", str(path), "format", "raw"]
+        theirs = subprocess.run(command, check=True, capture_output=True).stdout.decode()
+        assert "".join(dump_raw(read_btf(path))) == theirs
+
+
+def test_the_list_has_every_kind() -> None:
+    """Each kind has a line, and facts that are what JSON can hold."""
+    btf = Btf.parse(encode(ALL_KINDS))
+    lines = [line for line in "".join(dump_raw(btf)).splitlines() if line.startswith("[")]
+    assert len(lines) == len(ALL_KINDS)
+    assert lines[0] == "[1] INT 'int' size=4 bits_offset=0 nr_bits=32 encoding=SIGNED"
+    assert lines[17] == "[18] DECL_TAG 'reviewed' type_id=5 component_idx=-1"
+    assert type_facts(btf, 9) == {
+        "id": 9,
+        "kind": "FWD",
+        "name": "opaque_union",
+        "fwd_kind": "union",
+    }

@@ -10,6 +10,22 @@ from types import TracebackType
 from tests.support.requirements import require
 
 
+class _DataOptions(ctypes.Structure):
+    """struct btf_dump_type_data_opts."""
+
+    _fields_ = (
+        ("sz", ctypes.c_size_t),
+        ("indent_str", ctypes.c_char_p),
+        ("indent_level", ctypes.c_int),
+        ("compact", ctypes.c_bool),
+        ("skip_names", ctypes.c_bool),
+        ("emit_zeroes", ctypes.c_bool),
+    )
+
+
+_PRINTF = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+
+
 class LibbpfBtf:
     """A `struct btf` of the system's libbpf; a context manager.
 
@@ -134,3 +150,53 @@ class LibbpfBtf:
         size = ctypes.c_uint32()
         data = self._lib.btf__raw_data(self._btf, ctypes.byref(size))
         return ctypes.string_at(data, size.value)
+
+    def dump_data(
+        self,
+        type_id: int,
+        data: bytes,
+        *,
+        indent: str = "\t",
+        level: int = 0,
+        compact: bool = False,
+        skip_names: bool = False,
+        emit_zeroes: bool = False,
+    ) -> str:
+        """Give data as libbpf prints it.
+
+        Raises:
+            ValueError: libbpf cannot.
+        """
+        libc = ctypes.CDLL(None)
+        parts: list[bytes] = []
+
+        def write(_: object, form: bytes, arguments: int) -> None:
+            text = ctypes.create_string_buffer(1 << 14)
+            libc.vsnprintf(text, ctypes.c_size_t(len(text)), form, ctypes.c_void_p(arguments))
+            parts.append(text.value)
+
+        callback = _PRINTF(write)
+        lib = self._lib
+        lib.btf_dump__new.restype = ctypes.c_void_p
+        lib.btf_dump__new.argtypes = [ctypes.c_void_p, _PRINTF, ctypes.c_void_p, ctypes.c_void_p]
+        lib.btf_dump__free.argtypes = [ctypes.c_void_p]
+        options = _DataOptions(
+            ctypes.sizeof(_DataOptions), indent.encode(), level, compact, skip_names, emit_zeroes
+        )
+        # Aligned, as libbpf prints pointers and enums at odd places in another way.
+        words = (ctypes.c_uint64 * (len(data) // 8 + 2))()
+        ctypes.memmove(words, data, len(data))
+        dump = lib.btf_dump__new(self._btf, callback, None, None)
+        try:
+            size = lib.btf_dump__dump_type_data(
+                ctypes.c_void_p(dump),
+                ctypes.c_uint32(type_id),
+                words,
+                ctypes.c_size_t(len(data)),
+                ctypes.byref(options),
+            )
+        finally:
+            lib.btf_dump__free(dump)
+        if size < 0:
+            raise ValueError(f"libbpf cannot print type [{type_id}]: {size}")
+        return b"".join(parts).decode("latin-1")

@@ -38,6 +38,7 @@ _QUALIFIERS = {
 }
 #: Typedefs that every compiler has, and may have otherwise: what they stand for is written.
 BUILT_IN = frozenset(("__builtin_va_list",))
+_ENUMS = (BTF_KIND_ENUM, BTF_KIND_ENUM64)
 _AROUND = (BTF_KIND_ARRAY, BTF_KIND_FUNC_PROTO)
 #: Pointers and arrays of one declaration.
 _MAX_CHAIN = 128
@@ -49,10 +50,15 @@ _PER_WORD = 16
 
 
 class Declarators:
-    """Declarations of a BTF's types; each name is given out as C needs it, once."""
+    """Declarations of a BTF's types; each name is given out as C needs it, once.
 
-    def __init__(self, flat: Flat) -> None:
+    Args:
+        brief: without qualifiers, type tags, and the bodies of nameless types.
+    """
+
+    def __init__(self, flat: Flat, *, brief: bool = False) -> None:
         self._flat = flat
+        self._brief = brief
         self._places = Places(flat)
         self._left = 10000 + _PER_WORD * len(flat.words)
         self._depth = 0
@@ -68,17 +74,20 @@ class Declarators:
             flat = self._flat
             kind = flat.kinds[type_id]
             info = flat.words[flat.starts[type_id] + 1]
-            declared = kind == BTF_KIND_FWD
-            if declared:
-                word = "union" if info >> 31 else "struct"
-            elif kind in (BTF_KIND_ENUM, BTF_KIND_ENUM64):
-                word = "enum"
-                declared = not info & 0xFFFFFF
-            else:
-                word = "union" if kind == BTF_KIND_UNION else "struct"
+            declared = kind == BTF_KIND_FWD or (kind in _ENUMS and not info & 0xFFFFFF)
+            word = self._word(type_id)
             name = flat.name(type_id)
             known = self._names[type_id] = f"{word} {self._unique_tag(name, word, declared)}"
         return known
+
+    def _word(self, type_id: int) -> str:
+        kind = self._flat.kinds[type_id]
+        if kind == BTF_KIND_FWD:
+            info = self._flat.words[self._flat.starts[type_id] + 1]
+            return "union" if info >> 31 else "struct"
+        if kind in _ENUMS:
+            return "enum"
+        return "union" if kind == BTF_KIND_UNION else "struct"
 
     def _unique_tag(self, name: str, word: str, declared: bool) -> str:
         entry = self._tags.get(name)
@@ -161,6 +170,8 @@ class Declarators:
                 at_id = words[at + 2]
                 if self._behind_qualifiers(at_id) in _AROUND:
                     left, right = f"({left}", f"{right})"
+            elif self._brief and (kind in _QUALIFIERS or kind == BTF_KIND_TYPE_TAG):
+                at_id = words[at + 2]
             elif kind in _QUALIFIERS:
                 qualifiers = f"{_QUALIFIERS[kind]} {qualifiers}"
                 at_id = words[at + 2]
@@ -208,7 +219,9 @@ class Declarators:
         if kind == BTF_KIND_TYPEDEF:
             return self.ident(type_id)
         if kind in (BTF_KIND_STRUCT, BTF_KIND_UNION, BTF_KIND_ENUM, BTF_KIND_ENUM64, BTF_KIND_FWD):
-            return self.tag(type_id) if self._flat.name(type_id) else type_id
+            if self._flat.name(type_id):
+                return self.tag(type_id)
+            return self._word(type_id) if self._brief else type_id
         raise BtfError(
             f"type [{type_id}], a {kind_name(kind)}, is where C has a type", section=SECTION
         )

@@ -21,7 +21,7 @@ LAYERS = (
     ("abi", "uapi", "values"),
     ("sys", "host", "elf", "insn", "disasm", "map_classes", "sections"),
     ("btf",),
-    ("core", "spec", "loader", "linker"),
+    ("core", "spec", "spec_more", "loader", "linker"),
     ("features", "sanitize", "arg_ctx"),
     ("attach_target", "core_target", "externs", "kernel_types", "linked", "relocate"),
     ("plan",),
@@ -58,7 +58,7 @@ PURE = {
     "sections",
     "btf",
 }
-PURE |= {"core", "spec", "loader", "linker", "linked", "relocate", "plan"}
+PURE |= {"core", "spec", "spec_more", "loader", "linker", "linked", "relocate", "plan"}
 IMPURE_MODULES = {f"{RUNTIME}.btf.kernel"}
 
 #: What reaches into the operating system beyond reading files.

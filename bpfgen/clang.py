@@ -100,6 +100,8 @@ def flags(config: Config, target: Target) -> list[str]:
     words = ["-g", "-O2", "-target", triple, "-mcpu=v3", f"-D__TARGET_ARCH_{arch}"]
     # No path of this machine gets into the object: it is the same wherever the project lies.
     words.append(f"-ffile-prefix-map={config.root}=.")
+    if not config.build_dir.is_relative_to(config.root):
+        words.append(f"-ffile-prefix-map={config.build_dir}=.bpfgen")
     words += [f"-I{_shown(config, each)}" for each in (*target.include_dirs, *config.include_dirs)]
     if config.vmlinux_h is not None:
         words.append(f"-I{_shown(config, vmlinux_dir(config, config.vmlinux_h))}")

@@ -1,0 +1,9 @@
+/* What both sides know of a user. */
+struct user {
+    unsigned int uid;
+};
+
+struct execs {
+    unsigned long long count;
+    unsigned int last_pid;
+};

@@ -7,8 +7,11 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 from typing import Any
+
+from bench.measure import Sample
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "bench"
@@ -64,6 +67,17 @@ def skeleton(name: str) -> Any:
     if str(WORK) not in sys.path:
         sys.path.insert(0, str(WORK))
     return importlib.import_module(f"{name}_skel")
+
+
+def whole_process(*command: str | Path) -> Sample:
+    """Sample the milliseconds that a process takes, run in build/bench."""
+
+    def sample() -> float:
+        begin = time.perf_counter_ns()
+        subprocess.run(command, cwd=WORK, check=True, stdout=subprocess.DEVNULL)
+        return (time.perf_counter_ns() - begin) / 1e6
+
+    return sample
 
 
 def _run(*command: str | Path) -> bytes:

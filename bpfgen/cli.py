@@ -15,6 +15,7 @@ COMMANDS = {
     "build": "build",
     "btf": "btf",
     "inspect": "inspect",
+    "link": "link",
     "skeleton": "skeleton",
     "vmlinux": "vmlinux",
 }

@@ -85,8 +85,17 @@ def _pins(requirements: Path) -> list[tuple[str, str]]:
     return found
 
 
+def _entry(path: Path) -> str | None:
+    """Return what the command `bpfgen` calls, by metadata or project file; None without one."""
+    text = path.read_text() if path.exists() else ""
+    found = re.search(r'^bpfgen = "?([\w.]+:\w+)"?$', text, re.MULTILINE)
+    return found and found[1]
+
+
 def _is_editable(metadata: Path | None, source: Path) -> bool:
     if metadata is None or not (metadata / "direct_url.json").exists():
+        return False
+    if _entry(metadata / "entry_points.txt") != _entry(source / "pyproject.toml"):
         return False
     url = json.loads((metadata / "direct_url.json").read_text())["url"]
     return Path(unquote(urlparse(url).path)) == source

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.measure import Row, Sample
-from bench.work import WORK, bpfgen, target_python
+from bench.work import WORK, bpfgen, target_python, whole_process
 
 #: The same tool as peers/start.c.
 START = """\
@@ -55,16 +55,16 @@ def rows(stack: ExitStack) -> list[Row]:
             "generation of a skeleton",
             "ms",
             "bpftool gen skeleton",
-            ours=_whole(bpfgen(), "skeleton", "execsnoop.bpf.o", "-o", "generated.py"),
-            peer=_whole("bpftool", "gen", "skeleton", "execsnoop.bpf.o"),
+            ours=whole_process(bpfgen(), "skeleton", "execsnoop.bpf.o", "-o", "generated.py"),
+            peer=whole_process("bpftool", "gen", "skeleton", "execsnoop.bpf.o"),
             rounds=7,
         ),
         Row(
             "30 skeletons in one call",
             "ms",
             "one skeleton",
-            ours=_whole(bpfgen(), "skeleton", *_copies(30), "-o", "many"),
-            peer=_whole(bpfgen(), "skeleton", "execsnoop.bpf.o", "-o", "generated.py"),
+            ours=whole_process(bpfgen(), "skeleton", *_copies(30), "-o", "many"),
+            peer=whole_process(bpfgen(), "skeleton", "execsnoop.bpf.o", "-o", "generated.py"),
             rounds=5,
             max_ratio=6,
         ),
@@ -115,14 +115,5 @@ def _import(module: str) -> Sample:
     def sample() -> float:
         done = subprocess.run(command, cwd=WORK, check=True, stdout=subprocess.PIPE)
         return int(done.stdout) / 1e6
-
-    return sample
-
-
-def _whole(*command: str | Path) -> Sample:
-    def sample() -> float:
-        begin = time.perf_counter_ns()
-        subprocess.run(command, cwd=WORK, check=True, stdout=subprocess.DEVNULL)
-        return (time.perf_counter_ns() - begin) / 1e6
 
     return sample

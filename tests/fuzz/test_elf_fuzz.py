@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from bpfgen_runtime.elf.image import ElfImage
@@ -13,6 +12,7 @@ from bpfgen_runtime.errors import ElfError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.damage import DAMAGE, Change, damage
 from tests.support.elfwriter import minimal
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -27,42 +27,6 @@ def _small(byte_order: str) -> bytes:
 
 SEEDS = [_small("<"), _small(">"), (EXAMPLES / "execsnoop" / "execsnoop.bpf.o").read_bytes()]
 PACKED = read_elf(SEEDS[2]).pack()
-
-# Numbers that overflow, wrap around, or mean something special as an index or a size.
-WORDS = st.sampled_from(
-    [0, 1, 7, 8, 0x7F, 0xFF, 0xFF00, 0xFFFF, 2**31, 2**32 - 1, 2**63, 2**64 - 1, 2**64 - 8]
-)
-
-
-# One change: where (the file's header, the section headers, anywhere), how far in, what, with what.
-# The changes are drawn, not the changed file, so that a failure prints a few numbers.
-CHANGE = st.tuples(
-    st.sampled_from(["start", "end", "anywhere"]),
-    st.integers(0, 1 << 20),
-    st.sampled_from(["byte", "u16", "u32", "u64", "cut", "move"]),
-    st.one_of(WORDS, st.integers(0, 2**64 - 1)),
-    st.sampled_from(["little", "big"]),
-)
-Change = tuple[str, int, str, int, Literal["little", "big"]]
-DAMAGE = st.lists(CHANGE, min_size=1, max_size=4)
-SIZES = {"byte": 1, "u16": 2, "u32": 4, "u64": 8}
-
-
-def _damage(content: bytes, changes: list[Change]) -> bytes:
-    data = bytearray(content)
-    for place, distance, what, value, byte_order in changes:
-        low = max(len(data) - 64 * 8, 0) if place == "end" else 0
-        high = min(64, len(data)) if place == "start" else len(data)
-        at = low + distance % max(high - low, 1)
-        if what == "cut":
-            del data[at:]
-        elif what == "move":
-            data[at:at] = data[: value % 32]
-        else:
-            size = SIZES[what]
-            at -= at % size
-            data[at : at + size] = (value & (1 << 8 * size) - 1).to_bytes(size, byte_order)
-    return bytes(data)
 
 
 def _read(content: bytes) -> ElfImage | str:
@@ -91,7 +55,7 @@ def _check(content: bytes) -> None:
 @given(st.sampled_from(range(len(SEEDS))), DAMAGE)
 def test_damaged_object(seed: int, changes: list[Change]) -> None:
     """A damaged object is read or refused; what is read is consistent, relocations included."""
-    _check(_damage(SEEDS[seed], changes))
+    _check(damage(SEEDS[seed], changes))
 
 
 @settings(max_examples=200, deadline=None)
@@ -105,7 +69,7 @@ def test_garbage_behind_a_good_header(garbage: bytes, byte_order: str) -> None:
 @given(DAMAGE)
 def test_damaged_packed_image(changes: list[Change]) -> None:
     """A damaged packed image is refused."""
-    content = _damage(PACKED, changes)
+    content = damage(PACKED, changes)
     if content != PACKED:
         with pytest.raises(ElfError):
             ElfImage.unpack(content)

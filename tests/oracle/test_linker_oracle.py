@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from bpfgen_runtime.btf import BTF_KIND_FWD, Btf, BtfExt, Datasec
 from bpfgen_runtime.elf.image import SHT_STRTAB, SHT_SYMTAB, ElfImage
 from bpfgen_runtime.elf.reader import read_elf
-from bpfgen_runtime.errors import BpfError, LinkerError
+from bpfgen_runtime.errors import BpfError, FormatError, LinkerError
 from bpfgen_runtime.linker import link
 from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.object import Object
@@ -249,3 +251,97 @@ def test_conflicts(case: Case, word: str, tmp_path: Path) -> None:
         link(inputs)
     assert word in str(raised.value)
     assert inputs[-1].name in str(raised.value) or case.name == "static_in_data"
+
+
+def _header(at: int, value: int, size: int = 2) -> Callable[[bytearray], None]:
+    """Change a field of the ELF header."""
+
+    def change(data: bytearray) -> None:
+        data[at : at + size] = value.to_bytes(size, "little")
+
+    return change
+
+
+def _place(data: bytearray, name: str) -> int:
+    """Return where the header of a section is."""
+    index = next(s.index for s in read_elf(bytes(data)).sections if s.name == name)
+    return int.from_bytes(data[40:48], "little") + 64 * index
+
+
+def _section_header(name: str, at: int, value: int, size: int = 4) -> Callable[[bytearray], None]:
+    """Change a field of the header of a section."""
+
+    def change(data: bytearray) -> None:
+        place = _place(data, name) + at
+        data[place : place + size] = value.to_bytes(size, "little")
+
+    return change
+
+
+def _contents(name: str, at: int, value: int, size: int = 4) -> Callable[[bytearray], None]:
+    """Change bytes of a section's contents."""
+
+    def change(data: bytearray) -> None:
+        header = _place(data, name)
+        place = int.from_bytes(data[header + 24 : header + 32], "little") + at
+        data[place : place + size] = value.to_bytes(size, "little")
+
+    return change
+
+
+def _cut(data: bytearray) -> None:
+    del data[len(data) // 2 :]
+
+
+def _empty(data: bytearray) -> None:
+    data.clear()
+
+
+#: What is done to the second of two objects, and a word of our message.
+DAMAGED: list[tuple[str, Callable[[bytearray], None], str]] = [
+    ("empty", _empty, "empty"),
+    ("truncated", _cut, "truncated"),
+    ("no_magic", _header(0, 0), "not an ELF object"),
+    ("class", _header(4, 1, 1), "32-bit"),
+    ("byte_order", _header(5, 2, 1), "machine"),
+    ("machine", _header(18, 62), "machine 62"),
+    ("executable", _header(16, 2), "type 2"),
+    ("no_sections", _header(60, 0), "section headers"),
+    ("names_index", _header(62, 0), "section names"),
+    ("no_symbols", _section_header(".symtab", 4, 1), "no symbol table"),
+    ("symbol_size", _section_header(".symtab", 56, 16, 8), "symbols of 16 bytes"),
+    ("symbol_names", _section_header(".symtab", 40, 2), "table of names"),
+    ("first_symbol", _contents(".symtab", 8, 5), "first symbol"),
+    ("binding", _contents(".symtab", 24 + 4, 0x30, 1), "is bound as 3"),
+    ("visibility", _contents(".symtab", 24 + 5, 3, 1), "visibility 3"),
+    ("section_of_symbol", _contents(".symtab", 24 + 6, 0x7000, 2), "section 28672"),
+    ("alignment", _section_header("tc", 48, 3, 8), "alignment 3"),
+    ("code_size", _section_header("tc", 32, 12, 8), "whole number of instructions"),
+    ("section_type", _section_header("tc", 4, 14), "type 0xe"),
+    ("relocation_size", _section_header(".reltc", 56, 24, 8), "relocations of 24 bytes"),
+    ("relocated_section", _section_header(".reltc", 44, 99), "section 99"),
+    ("relocated_other", _section_header(".reltc", 44, 1), "does not fit its name"),
+    ("relocating_symbols", _section_header(".reltc", 40, 1), "no symbol table"),
+    ("relocation_type", _contents(".reltc", 8, 7), "type 7"),
+    ("relocation_symbol", _contents(".reltc", 12, 999), "symbol 999"),
+    ("relocation_place", _contents(".reltc", 0, 4), "start of an instruction"),
+    ("btf_magic", _contents(".BTF", 0, 0x1234, 2), "no BTF"),
+    ("btf_length", _contents(".BTF", 12, 1 << 20), "types"),
+    ("btf_type_id", _contents(".BTF", 24 + 16 + 8, 0x7FFFFFFF), "does not exist"),
+    ("ext_magic", _contents(".BTF.ext", 0, 0x1234, 2), "magic"),
+    ("ext_length", _contents(".BTF.ext", 12, 1 << 20), "beyond the section"),
+]
+
+
+@pytest.mark.parametrize(("change", "word"), [d[1:] for d in DAMAGED], ids=[d[0] for d in DAMAGED])
+def test_damaged(change: Callable[[bytearray], None], word: str, tmp_path: Path) -> None:
+    """Neither links a damaged object; our message names it."""
+    first, second = next(case for case in CASES if case.name == "call_both_ways").objects()
+    data = bytearray(first.read_bytes())
+    change(data)
+    damaged = tmp_path / "damaged.o"
+    damaged.write_bytes(data)
+    assert gen_object(tmp_path / "theirs.o", [second, damaged]).returncode != 0
+    with pytest.raises(FormatError, match=re.escape(word)) as raised:
+        link([second, damaged])
+    assert str(raised.value).startswith(f"{damaged}: ")

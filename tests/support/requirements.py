@@ -60,6 +60,7 @@ REQUIREMENTS = {
     "clang": _tool("clang", "clang"),
     "llvm-strip": _tool("llvm-strip", "llvm"),
     "llvm-objdump": _tool("llvm-objdump", "llvm"),
+    "llvm-readelf": _tool("llvm-readelf", "llvm"),
     "readelf": _tool("readelf", "binutils"),
     "gcc": _tool("gcc", "gcc"),
     "make": _tool("make", "make"),

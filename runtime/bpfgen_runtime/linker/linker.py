@@ -241,24 +241,19 @@ def _endian(byte_order: str) -> str:
 
 def _replace(target: str, data: bytes) -> None:
     """Write a file beside the target and put it in its place; the target's permissions stay."""
-    from tempfile import mkstemp
-
     if os.path.exists(target) and not os.path.isfile(target):  # a device or a pipe
         with open(target, "wb") as file:
             file.write(data)
         return
-    try:
-        mode = os.stat(target).st_mode & 0o7777
-    except FileNotFoundError:
-        mask = os.umask(0o077)  # the only way to ask is to set
-        os.umask(mask)
-        mode = 0o666 & ~mask
     folder, base = os.path.split(target)
-    handle, partial = mkstemp(dir=folder or ".", prefix=f".{base}.")
+    # Not tempfile's: importing it takes longer than all else here.
+    partial = os.path.join(folder, f".{base}.{os.getpid()}-{os.urandom(4).hex()}")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with open(handle, "wb") as file:
             file.write(data)
-            os.fchmod(handle, mode)
+            if os.path.exists(target):
+                os.fchmod(handle, os.stat(target).st_mode & 0o7777)
         os.replace(partial, target)
     except BaseException:
         os.unlink(partial)

@@ -1,0 +1,109 @@
+"""`bpfgen link`: the command as a process, past click and by it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bpfgen_runtime.linker import link
+from click.testing import CliRunner
+
+from bpfgen.cli import main
+from tests.support.linkcases import CASES, CONFLICTS
+
+ROOT = Path(__file__).resolve().parents[2]
+INPUTS = [ROOT / "examples" / name / f"{name}.bpf.o" for name in ("execsnoop", "tasktree")]
+
+
+def run(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "bpfgen", "link", *map(str, arguments)]
+    return subprocess.run(command, input=given, capture_output=True)
+
+
+def test_links(tmp_path: Path) -> None:
+    """The output is what `link` gives; nothing is printed."""
+    target = tmp_path / "out.o"
+    done = run(target, *INPUTS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert target.read_bytes() == link(INPUTS)
+
+
+def test_standard_input_and_output() -> None:
+    """- stands for both."""
+    done = run("-", INPUTS[0], "-", given=INPUTS[1].read_bytes())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == link(INPUTS)
+
+
+def test_missing_input(tmp_path: Path) -> None:
+    """One line names the file; no output is left."""
+    done = run(tmp_path / "out.o", INPUTS[0], tmp_path / "missing.o")
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"bpfgen: {tmp_path}/missing.o: No such file or directory\n"
+    assert not (tmp_path / "out.o").exists()
+
+
+def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+    """The output is what is named then."""
+    done = run(tmp_path / "no" / "out.o", *INPUTS)
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"bpfgen: {tmp_path}/no/out.o: No such file or directory\n"
+
+
+@pytest.mark.needs("clang", "libbpf-dev")
+def test_conflict(tmp_path: Path) -> None:
+    """Three lines: what conflicts, and both declarations; an old output stays."""
+    first, second = next(case for case in CONFLICTS if case.name == "sizes").objects()
+    target = tmp_path / "out.o"
+    target.write_bytes(b"old")
+    done = run(target, first, second)
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        f"bpfgen: {second}: 'x' conflicts with {first}: INT 'int' of 4 and 8 bytes\n"
+        f"  in {first}: int x\n"
+        f"  in {second}: long x\n"
+    )
+    assert target.read_bytes() == b"old"
+
+
+@pytest.mark.needs("clang", "libbpf-dev")
+def test_unresolved_names_are_told(tmp_path: Path) -> None:
+    """The output is written all the same: another link may resolve them."""
+    case = next(case for case in CASES if case.name == "unresolved_function")
+    done = run(tmp_path / "out.o", *case.objects())
+    assert done.returncode == 0
+    assert done.stderr.decode() == f"bpfgen: {tmp_path}/out.o: left unresolved: nowhere\n"
+    assert (tmp_path / "out.o").exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("out.o",), ("--fast", "out.o", "in.o")])
+def test_wrong_usage(arguments: tuple[str, ...]) -> None:
+    """Status 2 and the usage."""
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"Usage: bpfgen link OUT.o IN.o...\n")
+
+
+def test_by_click(tmp_path: Path) -> None:
+    """Help lists the command, and click runs the same."""
+    listed = CliRunner().invoke(main, ["--help"])
+    assert "link" in listed.stdout
+    helped = CliRunner().invoke(main, ["link", "--help"])
+    assert helped.stdout == run("--help").stdout.decode()
+    assert helped.stdout.startswith("Usage: bpfgen link OUT.o IN.o...")
+    target = tmp_path / "out.o"
+    done = CliRunner().invoke(main, ["link", str(target), *map(str, INPUTS)])
+    assert done.exit_code == 0, done.output
+    assert target.read_bytes() == link(INPUTS)
+
+
+def test_click_is_spared() -> None:
+    """What is large to import is not: click, rich, pyelftools, re, tempfile."""
+    code = (
+        "import sys, os; from bpfgen.commands.link import run;"
+        f"run([os.devnull, *{[str(path) for path in INPUTS]!r}]);"
+        "sys.exit(bool(sys.modules.keys() & {'click', 'rich', 'elftools', 're', 'tempfile'}))"
+    )
+    assert subprocess.run([sys.executable, "-I", "-c", code]).returncode == 0

@@ -182,6 +182,24 @@ def _array_mmap() -> bool:
     return True
 
 
+def _percpu_flags() -> bool:
+    with bpf.map_create(
+        map_type=k.BPF_MAP_TYPE_PERCPU_ARRAY,
+        key_size=4,
+        value_size=8,
+        max_entries=1,
+        what="probe a kernel feature",
+    ) as array:
+        bpf.map_update_elem(
+            map_fd=array.fileno(),
+            key=bytes(4),
+            value=bytes(8),
+            flags=k.BPF_F_ALL_CPUS,
+            what="probe a kernel feature",
+        )
+    return True
+
+
 def _exp_attach_type() -> bool:
     return _loads(
         k.BPF_PROG_TYPE_CGROUP_SOCK,
@@ -442,6 +460,7 @@ def _btf_layout() -> bool:
 PROG_NAME = Feature("PROG_NAME", "program names", _prog_name)
 GLOBAL_DATA = Feature("GLOBAL_DATA", "global variables", _global_data)
 ARRAY_MMAP = Feature("ARRAY_MMAP", "arrays mapped into memory", _array_mmap)
+PERCPU_FLAGS = Feature("PERCPU_FLAGS", "access to the value of one CPU", _percpu_flags)
 EXP_ATTACH_TYPE = Feature("EXP_ATTACH_TYPE", "expected attach types", _exp_attach_type)
 PROBE_READ_KERN = Feature("PROBE_READ_KERN", "bpf_probe_read_kernel()", _probe_read_kern)
 PROG_BIND_MAP = Feature("PROG_BIND_MAP", "maps bound to programs", _prog_bind_map)

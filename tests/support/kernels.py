@@ -226,6 +226,7 @@ GATES = {
     "struct_ops links": Gate((6, 4)),
     "bpf_dummy_ops": Gate((5, 16)),
     "arrays mapped into memory": Gate((5, 5), features.ARRAY_MMAP.probe),
+    "access to the value of one CPU": Gate((7, 0), features.PERCPU_FLAGS.probe),
     "flags of updates of tries": Gate((6, 13), _trie_flags),  # stable releases have it, too
     "the tag arg:ctx": Gate((6, 8), features.ARG_CTX_TAG.probe),
 }

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsKeysAndGetItem
 
+    from .base import Of, Path
     from .columns import Columns
     from .memory import ArrayMemory
 
     V = TypeVar("V")
+    V2 = TypeVar("V2")
 else:
     V = object
 
@@ -67,6 +69,16 @@ class ArrayMap(ValueMap[V], Sequence[V]):
 
     def __len__(self) -> int:
         return self.max_entries
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def open_pinned(
+            cls, path: Path, *, key: Any = None, value: Of[V2] = None
+        ) -> ArrayMap[V2]: ...
+
+        @classmethod
+        def open_id(cls, id: int, *, key: Any = None, value: Of[V2] = None) -> ArrayMap[V2]: ...
 
     if TYPE_CHECKING:
 

@@ -12,7 +12,7 @@ from ..values import as_ctype, byte_array
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any
+    from typing import Any, TypeAlias, TypeVar
 
     from typing_extensions import Self
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from ..values import CType
 
     _Raised = type[BaseException]  # in the class, `type` is its property
+
+    T = TypeVar("T")
+
+    #: What `open_pinned` and `open_id` take: a path, and a type of keys or values. Classes with
+    #: type parameters declare the two again with variables of their own: pyright infers no others.
+    Path: TypeAlias = str | os.PathLike[str]
+    Of: TypeAlias = CType[T] | type[T] | None
 
 __all__ = ["Map", "open_map"]
 

@@ -10,9 +10,12 @@ from .element import ValueMap
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import TypeVar
+    from typing import Any, TypeVar
+
+    from .base import Of, Path
 
     V = TypeVar("V")
+    V2 = TypeVar("V2")
 else:
     V = object
 
@@ -31,6 +34,18 @@ class BloomFilterMap(ValueMap[V]):
     __slots__ = ()
 
     TYPES = (k.BPF_MAP_TYPE_BLOOM_FILTER,)
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def open_pinned(
+            cls, path: Path, *, key: Any = None, value: Of[V2] = None
+        ) -> BloomFilterMap[V2]: ...
+
+        @classmethod
+        def open_id(
+            cls, id: int, *, key: Any = None, value: Of[V2] = None
+        ) -> BloomFilterMap[V2]: ...
 
     def add(self, value: V) -> None:
         """Add a value."""

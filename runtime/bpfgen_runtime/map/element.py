@@ -14,11 +14,8 @@ from .base import Map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, ClassVar, Generic, TypeVar
-
-    from typing_extensions import Self
 
     from ..values import CType
 
@@ -196,20 +193,6 @@ if TYPE_CHECKING:
         """A map of values of one type, whose keys are indices, or that has none."""
 
         __slots__ = ()
-
-        @classmethod
-        def open_pinned(
-            cls,
-            path: str | os.PathLike[str],
-            *,
-            key: Any = None,
-            value: CType[V] | type[V] | None = None,
-        ) -> Self: ...
-
-        @classmethod
-        def open_id(
-            cls, id: int, *, key: Any = None, value: CType[V] | type[V] | None = None
-        ) -> Self: ...
 
 else:
 

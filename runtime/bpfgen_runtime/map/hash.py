@@ -12,19 +12,19 @@ from .views import PairItems, PairValues
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import ItemsView, Iterable, Iterator, ValuesView
     from typing import Any, ClassVar, TypeVar, overload
 
     from _typeshed import SupportsKeysAndGetItem
-    from typing_extensions import Self
 
-    from ..values import CType
+    from .base import Of, Path
     from .columns import Columns
 
     K = TypeVar("K")
+    K2 = TypeVar("K2")
     T = TypeVar("T")
     V = TypeVar("V")
+    V2 = TypeVar("V2")
 else:
     K = V = object
 
@@ -77,21 +77,13 @@ class HashMap(ElementMap, MutableMapping[K, V]):
 
         @classmethod
         def open_pinned(
-            cls,
-            path: str | os.PathLike[str],
-            *,
-            key: CType[K] | type[K] | None = None,
-            value: CType[V] | type[V] | None = None,
-        ) -> Self: ...
+            cls, path: Path, *, key: Of[K2] = None, value: Of[V2] = None
+        ) -> HashMap[K2, V2]: ...
 
         @classmethod
         def open_id(
-            cls,
-            id: int,
-            *,
-            key: CType[K] | type[K] | None = None,
-            value: CType[V] | type[V] | None = None,
-        ) -> Self: ...
+            cls, id: int, *, key: Of[K2] = None, value: Of[V2] = None
+        ) -> HashMap[K2, V2]: ...
 
     def items(self) -> ItemsView[K, V]:
         """Return a view of the keys with their values; iterating reads both by few system calls."""

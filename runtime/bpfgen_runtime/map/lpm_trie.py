@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from .base import Of, Path
+
     K = TypeVar("K")
+    K2 = TypeVar("K2")
     T = TypeVar("T")
     V = TypeVar("V")
+    V2 = TypeVar("V2")
     Network: TypeAlias = IPv4Network | IPv6Network
     Prefix: TypeAlias = Network | IPv4Address | IPv6Address
 else:
@@ -125,6 +129,16 @@ class LpmTrieMap(HashMap[K, V]):
         self.key_type = LpmKey(self.key_type)
 
     if TYPE_CHECKING:
+
+        @classmethod
+        def open_pinned(
+            cls, path: Path, *, key: Of[K2] = None, value: Of[V2] = None
+        ) -> LpmTrieMap[K2, V2]: ...
+
+        @classmethod
+        def open_id(
+            cls, id: int, *, key: Of[K2] = None, value: Of[V2] = None
+        ) -> LpmTrieMap[K2, V2]: ...
 
         def __getitem__(self, key: K | Prefix) -> V: ...
         def __setitem__(self, key: K | Prefix, value: V) -> None: ...

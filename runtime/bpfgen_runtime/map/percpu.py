@@ -13,13 +13,16 @@ from .hash import HashMap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from typing import Any, TypeVar
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer
+
+    from .base import Of, Path
 
     K = TypeVar("K")
+    K2 = TypeVar("K2")
     V = TypeVar("V")
+    V2 = TypeVar("V2")
     T = TypeVar("T")
 else:
     K = V = T = tuple
@@ -148,22 +151,14 @@ class PerCpuHashMap(HashMap[K, "tuple[V, ...]"], _PerCpuElements):
     if TYPE_CHECKING:
 
         @classmethod
-        def open_pinned(
-            cls,
-            path: str | os.PathLike[str],
-            *,
-            key: CType[K] | type[K] | None = None,
-            value: CType[Any] | type[Any] | None = None,
-        ) -> Self: ...
+        def open_pinned(  # type: ignore[override]
+            cls, path: Path, *, key: Of[K2] = None, value: Of[V2] = None
+        ) -> PerCpuHashMap[K2, V2]: ...
 
         @classmethod
-        def open_id(
-            cls,
-            id: int,
-            *,
-            key: CType[K] | type[K] | None = None,
-            value: CType[Any] | type[Any] | None = None,
-        ) -> Self: ...
+        def open_id(  # type: ignore[override]
+            cls, id: int, *, key: Of[K2] = None, value: Of[V2] = None
+        ) -> PerCpuHashMap[K2, V2]: ...
 
     def lookup_cpu(self, key: K, cpu: int) -> V:
         """Return the value of one CPU.
@@ -216,18 +211,14 @@ class PerCpuArrayMap(ArrayMap["tuple[V, ...]"], _PerCpuElements):
     if TYPE_CHECKING:
 
         @classmethod
-        def open_pinned(
-            cls,
-            path: str | os.PathLike[str],
-            *,
-            key: Any = None,
-            value: CType[Any] | type[Any] | None = None,
-        ) -> Self: ...
+        def open_pinned(  # type: ignore[override]
+            cls, path: Path, *, key: Any = None, value: Of[V2] = None
+        ) -> PerCpuArrayMap[V2]: ...
 
         @classmethod
-        def open_id(
-            cls, id: int, *, key: Any = None, value: CType[Any] | type[Any] | None = None
-        ) -> Self: ...
+        def open_id(  # type: ignore[override]
+            cls, id: int, *, key: Any = None, value: Of[V2] = None
+        ) -> PerCpuArrayMap[V2]: ...
 
     def lookup_cpu(self, index: int, cpu: int) -> V:
         """Return the value of one CPU; see `PerCpuHashMap.lookup_cpu`."""

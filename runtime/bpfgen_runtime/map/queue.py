@@ -10,9 +10,12 @@ from .element import ValueMap
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TypeVar
+    from typing import Any, TypeVar
+
+    from .base import Of, Path
 
     V = TypeVar("V")
+    V2 = TypeVar("V2")
 else:
     V = object
 
@@ -30,6 +33,16 @@ class QueueMap(ValueMap[V]):
     __slots__ = ()
 
     TYPES = (k.BPF_MAP_TYPE_QUEUE,)
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def open_pinned(
+            cls, path: Path, *, key: Any = None, value: Of[V2] = None
+        ) -> QueueMap[V2]: ...
+
+        @classmethod
+        def open_id(cls, id: int, *, key: Any = None, value: Of[V2] = None) -> QueueMap[V2]: ...
 
     def push(self, value: V, flags: int = 0) -> None:
         """Add a value.
@@ -110,3 +123,13 @@ class StackMap(QueueMap[V]):
     __slots__ = ()
 
     TYPES = (k.BPF_MAP_TYPE_STACK,)
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def open_pinned(
+            cls, path: Path, *, key: Any = None, value: Of[V2] = None
+        ) -> StackMap[V2]: ...
+
+        @classmethod
+        def open_id(cls, id: int, *, key: Any = None, value: Of[V2] = None) -> StackMap[V2]: ...

@@ -18,7 +18,7 @@ BENCH = ROOT / "bench"
 WORK = ROOT / "build" / "bench"
 
 #: Objects that both sides have a skeleton of.
-OBJECTS = ("execsnoop", "maptable", "ringfill", "tasktree")
+OBJECTS = ("execsnoop", "maptable", "perffill", "ringfill", "tasktree")
 
 
 def prepare() -> None:

@@ -53,6 +53,7 @@ _WORDS = {
     "": ("structure_type", "typedef", "enumeration_type", "base_type"),
 }
 _DEPTH = 64
+_U32 = 0xFFFFFFFF
 
 #: The largest array whose size makes sense; beyond it the entry is damaged.
 _MAX_ELEMENTS = (1 << 32) - 1
@@ -181,8 +182,7 @@ class DwarfTypes:
                 for a, b in zip(theirs.members, made.members, strict=True)
             )
         if isinstance(made, Enum) and isinstance(theirs, Enum):
-            # Compilers before 2022 did not say in BTF which are signed.
-            return theirs.size == made.size and theirs.values == made.values
+            return _same_enum(theirs, made)
         if isinstance(made, Typedef) and isinstance(theirs, Typedef):
             return self._same_use(theirs.type, made.type)
         return theirs == made
@@ -308,7 +308,7 @@ class DwarfTypes:
             id = self._add(Array(id, index, count))
         return Array(id, index, counts[0])
 
-    def _enum(self, die: Die, name: str) -> BtfType:
+    def _enum(self, die: Die, name: str) -> BtfType | int:
         size = die.get("byte_size") or self.size(die.get("type")) or 4
         if die.get("declaration"):
             return Enum(name, 4)
@@ -328,9 +328,16 @@ class DwarfTypes:
             for id in self._btf.find(name, kind) if name else ():
                 theirs = self._btf.type(id)
                 assert isinstance(theirs, Enum)
-                if theirs.size == size and theirs.values == tuple(values):
-                    return theirs
+                if _same_enum(theirs, Enum(name, size, values)):
+                    return id
         return (Enum64 if wide else Enum)(name, size, values, signed)
+
+
+def _same_enum(theirs: Enum, made: Enum) -> bool:
+    """Compare enums; compilers before 2022 put 32 bits of each value into BTF, without a sign."""
+    return theirs.size == made.size and [(one.name, one.value & _U32) for one in theirs.values] == [
+        (one.name, one.value & _U32) for one in made.values
+    ]
 
 
 def _base_type(die: Die, name: str) -> BtfType:

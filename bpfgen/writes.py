@@ -137,6 +137,8 @@ class Function:
     insns: dict[int, Insn]
     loads: dict[int, Value] = field(default_factory=dict)  # relocated 64-bit loads
     callees: dict[int, Function] = field(default_factory=dict)
+    #: Instructions that CO-RE changes at load.
+    adjusted: set[int] = field(default_factory=set)
     #: What the callers agree on; None: not called yet.
     entry: dict[int, Value] | None = None
     before: dict[int, _State] = field(default_factory=dict)
@@ -186,24 +188,24 @@ class _Analysis:
         for function in self.functions.values():
             self._relocate(function)
         called = {id(c) for f in self.functions.values() for c in f.callees.values()}
-        pending = []
         for function in self.functions.values():
             if id(function) not in called or not function.spec.is_subprogram:
                 function.entry = {}
-                pending.append(function)
+            if function.entry is not None:  # entered from outside, or a callback
+                self._follow(function)
+        for function in self.functions.values():
+            if function.entry is None:  # of a circle of calls that nothing enters
+                function.entry = {}
+                self._follow(function)
+        return [write for f in self.functions.values() for write in self._writes(f)]
+
+    def _follow(self, start: Function) -> None:
+        """Let values flow through a function and all that it calls."""
+        pending = [start]
         while pending:
             function = pending.pop()
             self._flow(function)
-            for callee in self._pass_on(function):
-                if callee not in pending:
-                    pending.append(callee)
-        writes: list[Write] = []
-        for function in self.functions.values():
-            if function.entry is None:  # reached in no way that is understood
-                function.entry = {}
-                self._flow(function)
-            writes += self._writes(function)
-        return writes
+            pending += [callee for callee in self._pass_on(function) if callee not in pending]
 
     # What relocations say
 
@@ -215,6 +217,10 @@ class _Analysis:
             if not 0 <= reloc.symbol < len(symbols):
                 raise FormatError("a relocation by a symbol that is not there")
             relocated[reloc.insn] = symbols[reloc.symbol]
+        ext, sections = self.spec.btf_ext, self.spec.image.sections
+        if ext is not None and 0 <= spec.section_index < len(sections):
+            for record in ext.core_relos.records(sections[spec.section_index].name):
+                function.adjusted.add(record.insn_off // i.INSN_SIZE - spec.insn_offset)
         for slot, one in function.insns.items():
             symbol = relocated.get(slot)
             if one.code == i.LD_IMM64:
@@ -246,6 +252,7 @@ class _Analysis:
         start = _State({n: Value("argument", n) for n in range(1, 6)}, {})
         start.registers |= function.entry or {}
         start.registers[_R10] = Value("stack", 0)
+        had_escaped = function.has_escaped
         function.before = {0: start}
         pending = [0]
         while pending:
@@ -265,6 +272,8 @@ class _Analysis:
                 elif not known.join(state):
                     continue
                 pending.append(target)
+        if function.has_escaped and not had_escaped:
+            self._flow(function)  # from the first call on
 
     def _pass_on(self, function: Function) -> Iterator[Function]:
         """Tell callees what they are called with; give those that learned something."""
@@ -279,7 +288,7 @@ class _Analysis:
             }
             if callee.entry is None:
                 callee.entry = given
-            elif not _join(callee.entry, given):
+            elif not _join(callee.entry, given) and callee.before:
                 continue
             yield callee
 
@@ -335,6 +344,11 @@ def _step(function: Function, slot: int, one: Insn, state: _State) -> None:
     """Change what is known by one instruction."""
     kind = one.code & 7
     registers = state.registers
+    if slot in function.adjusted:
+        # CO-RE puts in at load what only the running kernel knows.
+        if kind not in (i.BPF_ST, i.BPF_STX):
+            registers.pop(one.dst, None)
+        return
     if kind in (i.BPF_ALU64, i.BPF_ALU):
         value = _arithmetic(one, registers)
         _set(registers, one.dst, value)
@@ -352,7 +366,7 @@ def _step(function: Function, slot: int, one: Insn, state: _State) -> None:
     elif kind == i.BPF_LD:
         for n in range(6):
             registers.pop(n, None)
-    elif one.code == i.BPF_JMP | i.BPF_CALL:
+    elif kind in (i.BPF_JMP, i.BPF_JMP32) and one.code & 0xF0 == i.BPF_CALL:
         _call(function, slot, one, state)
 
 
@@ -450,6 +464,9 @@ def _store(function: Function, one: Insn, state: _State) -> None:
         value = None
         for n in (one.src, 0):  # what it fetched, or compared with
             registers.pop(n, None)
+        if one.imm == i.BPF_LOAD_ACQ:
+            registers.pop(one.dst, None)
+            return
     if base is None or base.kind != "stack":
         if value is not None and value.kind == "stack":
             function.has_escaped = True
@@ -473,7 +490,8 @@ def _call(function: Function, slot: int, one: Insn, state: _State) -> None:
     given = [registers.get(n) for n in range(1, 6)]
     result = None
     keeps = False
-    if one.src == 0:
+    is_helper = one.code == i.BPF_JMP | i.BPF_CALL and one.src == 0
+    if is_helper:
         if one.imm in (FuncId.ringbuf_reserve, FuncId.map_lookup_elem):
             result = Value("result", slot)
         if one.imm == FuncId.map_lookup_elem:
@@ -494,7 +512,7 @@ def _call(function: Function, slot: int, one: Insn, state: _State) -> None:
                     del slots[at]
     if function.has_escaped:
         slots.clear()
-    if one.src == 0 and one.imm == FuncId.ringbuf_reserve_dynptr:
+    if is_helper and one.imm == FuncId.ringbuf_reserve_dynptr:
         _note_dynptr(slot, given[3], given[1], slots)
     for n in range(1, 6):
         registers.pop(n, None)

@@ -68,7 +68,7 @@ class EventPoller:
             if count or (left is not None and left <= 0):
                 return count
             self.wait(left)
-            if any([buffer._open().busy() for buffer, _ in self._buffers]):
+            if any(buffer._open().busy() for buffer, _ in self._buffers):
                 sleep(BUSY_WAIT)
 
     def consume(self) -> int:
@@ -183,7 +183,7 @@ def poll_all(*buffers: EventMap[Any], timeout: float | None = None) -> Iterator[
                 return
             if not some:
                 poller.wait(None if deadline is None else max(0.0, deadline - monotonic()))
-                if any([buffer._open().busy() for buffer in buffers]):
+                if any(buffer._open().busy() for buffer in buffers):
                     sleep(BUSY_WAIT)
 
 

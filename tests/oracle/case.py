@@ -44,7 +44,8 @@ class Case(NamedTuple):
             alike.
         libbpf: the release that can this. Before it, what the kernel has is held against `facts`.
         facts: by `"program NAME"` and `"map NAME"`: parts of `program_view` and `map_view`.
-        core: with CO-RE records that depend on the kernel: which way it ends may, too.
+        core: with CO-RE records for fields that older kernels may not have: there it may end
+            either way, but alike.
         difference: a key of tests/oracle/differences.py: what is not to be compared here, why.
         warns: part of the warning that our load gives.
     """

@@ -22,7 +22,7 @@ from tests.oracle.case import OURS, Case
 from tests.oracle.corpus import CASES
 from tests.support import libbpf
 from tests.support.clang import compile_bpf
-from tests.support.kernels import has
+from tests.support.kernels import has, running
 from tests.support.kernelview import loaded_btf, map_id, map_view, program_view
 from tests.support.leaks import BPFFS_DIR, unique_name
 from tests.support.libbpf import LibbpfObject
@@ -473,6 +473,9 @@ def _without_records(kernel: dict[str, Any]) -> None:
         del view["func_info"], view["line_info"], view["types"]
 
 
+#: The fields and types that cases with `core` ask for are those of kernels since then.
+_FIELDS_SINCE = (6, 12)
+
 #: By difference: takes what differs out of what the kernel has.
 _LEFT_OUT = {
     "LINUX_HAS_SYSCALL_WRAPPER": _without_wrapper,
@@ -482,7 +485,9 @@ _LEFT_OUT = {
 
 def _is_decided(case: Case) -> bool:
     """Tell whether this kernel is known to do what the case says."""
-    return not case.core and all(has(name) for name in case.needs)
+    if case.core and running() < _FIELDS_SINCE:
+        return False
+    return all(has(name) for name in case.needs)
 
 
 def _holds_facts(case: Case, ours: Result) -> None:

@@ -1,4 +1,4 @@
-/* Maps of maps that user space fills in: keys and values are structs, one inner map has locks. */
+/* Maps of maps that user space fills in: keys and values are structs. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -12,23 +12,8 @@ struct usage {
 	__u64 bytes;
 };
 
-struct guarded {
-	struct bpf_spin_lock lock;
-	__u32 pad;
-	__u64 count;
-};
-
 /* clang leaves out structs that only the definitions of inner maps use. */
 struct usage unused_usage;
-
-struct locked_pair {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2);
-	__type(key, __u32);
-	__type(value, struct guarded);
-};
-
-struct locked_pair pair SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
@@ -46,8 +31,13 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 4);
 	__type(key, __u32);
-	__array(values, struct locked_pair);
-} locked SEC(".maps");
+	__array(values, struct {
+		__uint(type, BPF_MAP_TYPE_ARRAY);
+		__uint(max_entries, 2);
+		__type(key, __u32);
+		__type(value, struct usage);
+	});
+} pairs SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -55,15 +45,6 @@ struct {
 	__uint(key_size, 4);
 	__uint(value_size, 4);
 } bare SEC(".maps");
-
-/* First in the file, so that clang comes to the whole of struct guarded before its pointers. */
-SEC("tc")
-int in_pair(struct __sk_buff *skb)
-{
-	__u32 slot = 0;
-
-	return !bpf_map_lookup_elem(&pair, &slot);
-}
 
 SEC("tc")
 int account(struct __sk_buff *skb)
@@ -80,24 +61,6 @@ int account(struct __sk_buff *skb)
 		return 2;
 	usage->packets += 1;
 	usage->bytes += skb->len;
-	return 0;
-}
-
-SEC("tc")
-int count_locked(struct __sk_buff *skb)
-{
-	__u32 slot = 1;
-	void *inner = bpf_map_lookup_elem(&locked, &slot);
-	struct guarded *guarded;
-
-	if (!inner)
-		return 1;
-	guarded = bpf_map_lookup_elem(inner, &slot);
-	if (!guarded)
-		return 2;
-	bpf_spin_lock(&guarded->lock);
-	guarded->count += 1;
-	bpf_spin_unlock(&guarded->lock);
 	return 0;
 }
 

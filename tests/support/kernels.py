@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from bpfgen_runtime import features
 from bpfgen_runtime.btf import BTF_KIND_FUNC, BTF_KIND_VAR
 from bpfgen_runtime.btf.kernel import kernel_btf
 from bpfgen_runtime.errors import SyscallError
+from bpfgen_runtime.host.kconfig import kernel_config
 from bpfgen_runtime.insn import BPF_ALU64, BPF_EXIT, BPF_JMP, BPF_MOV, Insn, encode
 from bpfgen_runtime.sys import bpf
 from bpfgen_runtime.uapi import const as k
@@ -134,6 +136,20 @@ def _lsm() -> bool | None:
     return _attaches(k.BPF_PROG_TYPE_LSM, k.BPF_LSM_MAC, "bpf_lsm_task_getpgid")
 
 
+def _bpf_among_lsms() -> bool | None:
+    # Where BPF is not among the security modules, inodes have no room for storage, and kernels may
+    # write to it all the same: that must not be tried. Debian has it since 5.17 or so.
+    active = Path("/sys/kernel/security/lsm")
+    if active.exists():
+        names = active.read_text()
+    else:
+        text = f"{kernel_config()[0]}\n{Path('/proc/cmdline').read_text()}"
+        # The last of the parameters wins, and any of them over the configuration.
+        found = re.findall(r'(?:^CONFIG_LSM="|\blsm=)([^\s"]*)', text, re.MULTILINE)
+        names = found[-1] if found else ""
+    return "bpf" in names.strip().split(",") or None
+
+
 def _kprobe() -> bool | None:
     return Path("/sys/bus/event_source/devices/kprobe").exists() or None
 
@@ -192,6 +208,8 @@ GATES = {
     "user ring buffer": Gate((6, 1), _map_type(k.BPF_MAP_TYPE_USER_RINGBUF, max_entries=4096)),
     "bloom filter": Gate((5, 16), _map_type(k.BPF_MAP_TYPE_BLOOM_FILTER, value_size=4)),
     "arena": Gate((6, 9), _map_type(k.BPF_MAP_TYPE_ARENA, flags=k.BPF_F_MMAPABLE)),
+    "locks in maps of maps": Gate((6, 2)),
+    "storage of inodes": Gate((6, 1), _bpf_among_lsms),
     "task storage": Gate((5, 11)),
     "task storage in iterators": Gate((5, 12)),
     "pidfds of threads": Gate((6, 9)),

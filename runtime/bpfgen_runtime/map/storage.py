@@ -190,7 +190,9 @@ class InodeStorage(StorageMap[HandleOrPath, V]):
 
     The value belongs to the inode, whatever its names; symbolic links are followed.
 
-    Kernel: BPF_MAP_TYPE_INODE_STORAGE, since v5.10, with CONFIG_BPF_LSM.
+    Kernel: BPF_MAP_TYPE_INODE_STORAGE, since v5.10, with CONFIG_BPF_LSM. Do not use it where `bpf`
+    is not among the active security modules (/sys/kernel/security/lsm): the kernel does not check
+    that, and inodes then have no room for storage.
     """
 
     __slots__ = ()

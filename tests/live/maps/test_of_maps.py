@@ -86,16 +86,24 @@ def test_maps_read_close_by_themselves(module: ModuleType, skel: Any) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_values_with_locks(module: ModuleType, skel: Any) -> None:
+@pytest.mark.kernel("locks in maps of maps")
+def test_values_with_locks(tmp_path: Path) -> None:
     """Inner maps are made with the object's types, so that their values can have locks."""
-    outer = skel.maps.locked
-    assert isinstance(outer, ArrayOfMaps)
-    inner = outer.insert(1)
-    assert isinstance(inner, ArrayMap)
-    for _ in range(3):
-        assert skel.progs.count_locked.test_run(PACKET).retval == 0
-    assert outer[1].lookup(1, k.BPF_F_LOCK).count == 3
-    assert list(outer) == [1]
+    module = generated_module("maps_of_maps_locked", tmp_path)
+    with module.MapsOfMapsLocked.open_and_load() as skel:
+        outer = skel.maps.locked
+        assert isinstance(outer, ArrayOfMaps)
+        inner = outer.insert(1)
+        assert isinstance(inner, ArrayMap)
+        for _ in range(3):
+            assert skel.progs.count_locked.test_run(PACKET).retval == 0
+        assert outer[1].lookup(1, k.BPF_F_LOCK).count == 3
+        assert list(outer) == [1]
+        fd = bpf.map_create(
+            map_type=k.BPF_MAP_TYPE_ARRAY, key_size=4, value_size=16, max_entries=2, what="make one"
+        )
+        with fd, pytest.raises(SyscallError, match="Special fields"):
+            outer[0] = fd
 
 
 def test_incompatible_maps(module: ModuleType, skel: Any) -> None:
@@ -110,14 +118,13 @@ def test_incompatible_maps(module: ModuleType, skel: Any) -> None:
             what="make a map",
         )
 
-    hashes, arrays = skel.maps.by_tenant, skel.maps.locked
+    hashes, arrays = skel.maps.by_tenant, skel.maps.pairs
     lru, sizes = (k.BPF_MAP_TYPE_LRU_HASH, 4, 16, 16), (k.BPF_MAP_TYPE_HASH, 8, 8, 16)
-    longer, lockless = (k.BPF_MAP_TYPE_ARRAY, 4, 16, 3), (k.BPF_MAP_TYPE_ARRAY, 4, 16, 2)
+    longer = (k.BPF_MAP_TYPE_ARRAY, 4, 16, 3)
     for outer, key, other, reason in (
         (hashes, module.Tenant(), lru, "its type is 9, not 1"),
         (hashes, module.Tenant(), sizes, "its key_size is 8, not 4, its value_size is 8, not 16"),
         (arrays, 0, longer, "its max_entries is 3, not 2"),
-        (arrays, 0, lockless, "Special fields"),
     ):
         with made(*other) as fd, pytest.raises(SyscallError, match=reason):
             outer[key] = fd
@@ -163,21 +170,21 @@ def test_module_passes_mypy(module: ModuleType, tmp_path: Path) -> None:
     use = tmp_path / "use.py"
     use.write_text(
         "from bpfgen_runtime.map import ArrayMap, ArrayOfMaps, HashMap, HashOfMaps, Map\n"
-        "from maps_of_maps_skel import Guarded, MapsOfMaps, Tenant, Usage\n"
+        "from maps_of_maps_skel import MapsOfMaps, Tenant, Usage\n"
         "from typing_extensions import assert_type\n"
         "def use(skel: MapsOfMaps) -> None:\n"
         "    outer = skel.maps.by_tenant\n"
         "    assert_type(outer, HashOfMaps[Tenant, HashMap[int, Usage]])\n"
         "    assert_type(outer[Tenant()][5].bytes, int)\n"
         "    assert_type(outer.create_inner(), HashMap[int, Usage])\n"
-        "    assert_type(skel.maps.locked, ArrayOfMaps[ArrayMap[Guarded]])\n"
+        "    assert_type(skel.maps.pairs, ArrayOfMaps[ArrayMap[Usage]])\n"
         "    assert_type(skel.maps.bare, ArrayOfMaps[Map])\n"
         "    outer[Tenant()] = outer.create_inner()\n"
         "    outer[Tenant()] = 5\n"
         "    outer[5]  # E\n"
-        "    outer[Tenant()] = skel.maps.locked  # E\n"
-        "    outer[Tenant()] = skel.maps.locked[0]  # E\n"
-        "    skel.maps.locked[0][0] = Usage()  # E\n"
+        "    outer[Tenant()] = skel.maps.pairs  # E\n"
+        "    outer[Tenant()] = skel.maps.pairs[0]  # E\n"
+        "    skel.maps.pairs[0][0] = Tenant()  # E\n"
     )
     skeleton = tmp_path / "maps_of_maps_skel.py"
     assert module.__file__ is not None

@@ -87,6 +87,7 @@ def test_sockets(module: ModuleType, load: Load) -> None:
             storage[two] = module.Note()
 
 
+@pytest.mark.kernel("storage of inodes")
 def test_files(module: ModuleType, load: Load, tmp_path: Path) -> None:
     """Values of files, by path and by descriptor."""
     path = tmp_path / "file"

@@ -472,6 +472,7 @@ class _Builder:
         ]
         last = max(variables, key=lambda one: one.offset)
         is_last = last.offset == self.ends[elf_name] and self._is_array(last.type_id)
+        is_last = is_last and self.spec.maps[elf_name].is_data  # an arena is as large as it is
         return Section(
             self.section_names[elf_name],
             elf_name,

@@ -291,7 +291,8 @@ class _State(_Slots):
 
     __slots__ = ()
 
-    #: Attribute, ELF name and class of each global data section that has variables.
+    #: Attribute, ELF name and class of each global data section that has variables; the map's name
+    #: for an arena.
     SECTIONS: ClassVar[tuple[tuple[str, str, type[DataSection]], ...]] = ()
 
     def _close_sections(self) -> None:
@@ -350,11 +351,12 @@ class OpenSkeleton(_State):
         setattr(self, "maps", self.MAPS(spec.maps))  # noqa: B010
         setattr(self, "progs", self.PROGS(spec.programs))  # noqa: B010
         for name, section, cls in self.SECTIONS:
-            contents = spec.maps[section].contents
+            holder = spec.maps[section]
+            contents = holder.contents if holder.arena_data is None else holder.arena_data
             assert contents is not None
             shown = cls(contents, name=f"{embedded.name}.{name}")
-            shown._spec = spec.maps[section]
-            shown._spec._viewers.append(shown)
+            shown._spec = holder
+            holder._viewers.append(shown)
             setattr(self, name, shown)
 
     @property
@@ -420,7 +422,11 @@ class Skeleton(_State):
             setattr(self, "progs", self.PROGS(loaded.programs))  # noqa: B010
             setattr(self, "links", self.LINKS())  # noqa: B010
             for name, section, cls in self.SECTIONS:
-                setattr(self, name, cls(loaded.data[section], name=f"{opened._name}.{name}"))
+                data: Any = loaded.data.get(section)
+                if data is None:
+                    arena: Any = loaded.maps[section]
+                    data = arena.globals
+                setattr(self, name, cls(data, name=f"{opened._name}.{name}"))
         except BaseException:
             self._close_sections()
             loaded.close()

@@ -12,11 +12,11 @@ __all__ = ["ExternSpec", "VariableSpec"]
 
 
 class VariableSpec(_Spec):
-    """A global variable in a data section.
+    """A global variable in a data section, or in the arena.
 
     Attributes:
         name: the C name.
-        section: the data section, a key of `ObjectSpec.maps`.
+        section: the data section, or the arena's name: a key of `ObjectSpec.maps`.
         offset, size: bytes within the section; see `MapSpec.value_size` for what changes the size.
         type_id: the variable's type in the object's BTF.
         is_static: file-local in C, or hidden.
@@ -63,8 +63,9 @@ class VariableSpec(_Spec):
         self._contents()[self.offset : self.offset + self.size] = value
 
     def _contents(self) -> bytearray:
-        contents = self._spec.maps[self.section].contents
-        assert contents is not None, "variables are made for data sections only"
+        found = self._spec.maps[self.section]
+        contents = found.contents if found.is_data else found.arena_data
+        assert contents is not None, "variables are made for what has contents only"
         return contents
 
 

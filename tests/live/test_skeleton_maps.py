@@ -90,11 +90,25 @@ def test_resized_section(skeleton: Callable[[str], ModuleType]) -> None:
 
 @pytest.mark.kernel("arena")
 def test_arena(skeleton: Callable[[str], ModuleType]) -> None:
-    """An arena has its place among the maps."""
-    with skeleton("maps_arena").MapsArena.open_and_load() as skel:
-        assert isinstance(skel.maps.arena, ArenaMap)
-        assert skel.progs.count.test_run().retval == 13
-        assert skel.maps.arena.globals[0] == 42
+    """An arena has its place among the maps, and its variables are typed."""
+    with skeleton("maps_arena").MapsArena.open() as opened:
+        assert (opened.arena.counter, opened.arena.table) == (40, (1, 2, 3, 4))
+        opened.arena.counter = 50
+        opened.spec.variables["unset"].set((7).to_bytes(8, "little"))
+        with opened.load() as skel:
+            assert isinstance(skel.maps.arena, ArenaMap)
+            assert skel.progs.count.test_run().retval == 13
+            assert skel.arena.counter == 52
+            assert skel.arena.unset == 7
+            assert skel.arena.table == (1, 2, 13, 4)
+            skel.arena.counter = 1
+            assert skel.progs.count.test_run().retval == 23
+            assert skel.arena.counter == 3
+            assert skel.maps.arena.globals[0] == 3
+    with pytest.raises(ClosedError):
+        _ = skel.arena.counter
+    with pytest.raises(ClosedError):
+        _ = opened.arena
 
 
 def test_maps_of_maps(skeleton: Callable[[str], ModuleType]) -> None:

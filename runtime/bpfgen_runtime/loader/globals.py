@@ -28,6 +28,7 @@ from ..elf.image import (
 from ..errors import BtfError
 from ..spec import MapSpec, VariableSpec
 from ..uapi.const import BPF_F_MMAPABLE, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY
+from .arena import ARENA_SECTION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def _place(var: SecVar) -> int:
 
 
 def collect_variables(spec: ObjectSpec) -> dict[str, VariableSpec]:
-    """List the variables of all data sections; see `ObjectSpec.variables`."""
+    """List the variables of all data sections and of the arena; see `ObjectSpec.variables`."""
     found: dict[str, VariableSpec] = {}
     if spec.btf is None:
         return found
@@ -213,21 +214,28 @@ def collect_variables(spec: ObjectSpec) -> dict[str, VariableSpec]:
         if symbol.type == STT_OBJECT
     }
     for map_spec in spec.maps.values():
-        if not map_spec.is_data or not map_spec.value_type_id:
+        section_index, size = map_spec.section_index, map_spec.value_size
+        type_id: int | None = map_spec.value_type_id if map_spec.is_data else 0
+        if map_spec.arena_data is not None:
+            section = spec.image.section(ARENA_SECTION)
+            assert section is not None, "that is where the data is from"
+            section_index, size = section.index, len(map_spec.arena_data)
+            type_id = spec.btf.find_datasec(ARENA_SECTION)
+        if not type_id:
             continue
-        datasec = spec.btf.type(map_spec.value_type_id)
+        datasec = spec.btf.type(type_id)
         assert isinstance(datasec, Datasec)
         for place in datasec.vars:
             var = spec.btf.type(place.type)
             assert isinstance(var, Var)
             offset = place.offset
             is_static = var.linkage == BTF_VAR_STATIC
-            symbol = by_place.get((map_spec.section_index, var.name))
+            symbol = by_place.get((section_index, var.name))
             if is_static and symbol is not None:
                 # `fix_up` knows no place for static variables, as their names need not be unique.
                 offset = symbol.value
-            if offset + place.size > map_spec.value_size:
-                raise BtfError(f"variable {var.name!r} ends outside section {map_spec.section!r}")
+            if offset + place.size > size:
+                raise BtfError(f"variable {var.name!r} ends outside section {datasec.name!r}")
             found.setdefault(
                 var.name,
                 VariableSpec(

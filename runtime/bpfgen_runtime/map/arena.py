@@ -29,7 +29,8 @@ class ArenaMap(Map):
 
     Attributes:
         memory: the whole arena; released by `close`.
-        globals_offset: where in it the `__arena` variables begin.
+        globals_offset: where in it the `__arena` variables begin; a skeleton has them typed, under
+            the arena's name: `skel.arena.counter`.
         globals_size: their bytes, 0 without such variables.
     """
 

@@ -167,7 +167,7 @@ class _Writer:
         if text:
             for char in raw[: raw.index(b"\0") + 1] if b"\0" in raw else raw:
                 self._start_line()
-                self._end(_char(char))
+                self._end(_char(char, element))
         else:
             for number in range(t.nelems if size else 0):
                 self.value(t.type, at + number * size)
@@ -230,7 +230,7 @@ class _Writer:
             return f"{number:#x}"
         if size not in (1, 2, 4, 8):
             raise self._error(type_id, f"is no integer of C: it has {size} bytes")
-        return str(_signed(number, 8 * size) if t.encoding & 1 else number)
+        return str(_signed(number, 8 * size) if t.is_signed else number)
 
     def _number(self, raw: bytes) -> int:
         return int.from_bytes(raw, "little" if self._order == "<" else "big")
@@ -263,10 +263,12 @@ def _signed(number: int, bits: int) -> int:
     return number - (number >> bits - 1 << bits)
 
 
-def _char(char: int) -> str:
+def _char(char: int, t: BtfType) -> str:
     if not char:
         return "'\\0'"
-    return f"'{chr(char)}'" if 32 <= char < 127 else str(_signed(char, 8))
+    if 32 <= char < 127:
+        return f"'{chr(char)}'"
+    return str(_signed(char, 8) if isinstance(t, Int) and t.is_signed else char)
 
 
 def _quoted(text: bytes) -> str:

@@ -215,7 +215,7 @@ def test_as_libbpf_prints_it() -> None:
     quiet = [c for c in range(1, 256) if not 32 <= c < 127]
     compared = refused = 0
     with LibbpfBtf(btf.to_bytes()) as theirs:
-        for type_id in rng.sample(range(1, len(btf)), 3000):
+        for type_id in rng.sample(range(1, len(btf)), 2000):
             try:
                 size = btf.size_of(type_id)
             except BtfError:
@@ -238,9 +238,10 @@ def test_as_libbpf_prints_it() -> None:
                 continue
             if comparable(ours) != comparable(expected):
                 # In an array it goes on in silence.
-                assert "}" in expected and len(comparable(expected)) < len(comparable(ours))
+                assert "}" in expected
+                assert len(comparable(expected)) < len(comparable(ours))
                 refused += 1
                 continue
             compared += 1
-    assert compared > 500
+    assert compared > 300
     assert refused < compared / 20

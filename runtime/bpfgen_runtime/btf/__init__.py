@@ -78,9 +78,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .build import BtfBuilder
     from .deduplicate import Deduped, dedup
+    from .dump import dump_c, vmlinux_h
+    from .dump_data import dump_type_data
     from .encoder import StringTable, encode
     from .ext import CORE_RELO_KINDS, BtfExt, CoreRelo, FuncInfo, InfoTable, LineInfo
+    from .file import read_btf
     from .kernel import kernel_btf, module_btf
+    from .listing import dump_raw, type_facts
+    from .rebase import distill_base, permute, relocate
 
 __all__ = [
     "BTF_FUNC_EXTERN",
@@ -154,18 +159,27 @@ __all__ = [
     "Void",
     "Volatile",
     "dedup",
+    "distill_base",
+    "dump_c",
+    "dump_raw",
+    "dump_type_data",
     "encode",
     "is_char",
     "kernel_btf",
     "kind_name",
     "module_btf",
+    "permute",
+    "read_btf",
+    "relocate",
+    "type_facts",
+    "vmlinux_h",
 ]
 
 # Imported when asked for: not every program needs them.
 _LAZY = {
-    "CORE_RELO_KINDS": "ext",
     "BtfBuilder": "build",
     "BtfExt": "ext",
+    "CORE_RELO_KINDS": "ext",
     "CoreRelo": "ext",
     "Deduped": "deduplicate",
     "FuncInfo": "ext",
@@ -173,9 +187,18 @@ _LAZY = {
     "LineInfo": "ext",
     "StringTable": "encoder",
     "dedup": "deduplicate",
+    "distill_base": "rebase",
+    "dump_c": "dump",
+    "dump_raw": "listing",
+    "dump_type_data": "dump_data",
     "encode": "encoder",
     "kernel_btf": "kernel",
     "module_btf": "kernel",
+    "permute": "rebase",
+    "read_btf": "file",
+    "relocate": "rebase",
+    "type_facts": "listing",
+    "vmlinux_h": "dump",
 }
 
 

@@ -6,7 +6,7 @@ import struct
 
 from .btf import Btf
 from .encoder import StringTable, assemble, record_of
-from .fields import check_ids, ids_of, own_records, rewrite
+from .fields import check_ids, ids_of, one_record, own_records, rewrite
 from .parse import NATIVE
 from .types import BtfType
 
@@ -36,6 +36,7 @@ class BtfBuilder:
         self._start = 1 if base is None else len(base)
         self._records: list[Sequence[int]] = []
         self._strings = StringTable(base)
+        self._names: _Names | None = None
 
     @classmethod
     def of(cls, btf: Btf) -> BtfBuilder:
@@ -124,6 +125,23 @@ class BtfBuilder:
         self._records += added
         return ids
 
+    def copy(self, other: Btf, type_id: int, ids: Mapping[int, int] | Sequence[int]) -> int:
+        """Add one type of another BTF and return its id.
+
+        Args:
+            ids: for each id that the type refers to, `void` too, what it refers to here.
+
+        Raises:
+            BtfError: the type refers to a string, or to an id, that `other` or `ids` has not.
+            NotSupportedError: it is of a kind that is not known here.
+        """
+        if self._names is None or self._names.source is not other:
+            self._names = _Names(other, self._strings)
+        kind, record = one_record(other, type_id)
+        check_ids(other, type_id, ids_of(kind, record))
+        self._records.append(rewrite(kind, record, self._names.__getitem__, ids.__getitem__))
+        return len(self) - 1
+
     def to_bytes(self, *, byte_order: str | None = None) -> bytes:
         """Return the blob.
 
@@ -158,9 +176,9 @@ class _Names(dict[int, int]):
 
     def __init__(self, source: Btf, strings: StringTable) -> None:
         super().__init__()
-        self._source = source
+        self.source = source
         self._strings = strings
 
     def __missing__(self, offset: int) -> int:
-        new = self[offset] = self._strings.add(self._source.string(offset))
+        new = self[offset] = self._strings.add(self.source.string(offset))
         return new

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..errors import BtfError
-from .flat import Flat
+from .btf import Btf
+from .flat import flat_of
 from .parse import SECTION
 from .placement import UNITS, Places
 from .types import (
@@ -56,10 +57,10 @@ class Declarators:
         brief: without qualifiers, type tags, and the bodies of nameless types.
     """
 
-    def __init__(self, flat: Flat, *, brief: bool = False) -> None:
-        self._flat = flat
+    def __init__(self, btf: Btf, *, brief: bool = False) -> None:
+        self._flat = flat = flat_of(btf)
         self._brief = brief
-        self._places = Places(flat)
+        self._places = Places(flat, btf.pointer_size)
         self._left = 10000 + _PER_WORD * len(flat.words)
         self._depth = 0
         self._tags: dict[str, _Tag] = {}

@@ -14,7 +14,7 @@ from __future__ import annotations
 from ..errors import BtfError
 from .btf import Btf
 from .declarator import BUILT_IN, Declarators
-from .flat import Flat
+from .flat import flat_of
 from .parse import SECTION
 from .types import (
     BTF_KIND_ARRAY,
@@ -127,8 +127,8 @@ def vmlinux_h(btf: Btf, roots: Iterable[int] | None = None) -> Iterator[str]:
 
 class _Dumper:
     def __init__(self, btf: Btf) -> None:
-        self._flat = flat = Flat(btf)
-        self._declarators = Declarators(flat)
+        self._flat = flat = flat_of(btf)
+        self._declarators = Declarators(btf)
         self._done = bytearray(2 * len(flat.starts))
         self._needs: dict[int, tuple[int, ...] | None] = {}
         self._open: set[int] = set()

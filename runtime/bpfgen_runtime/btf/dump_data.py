@@ -7,7 +7,6 @@ from struct import unpack
 from ..errors import BtfError
 from .btf import Btf
 from .declarator import Declarators
-from .flat import Flat
 from .parse import SECTION
 from .types import (
     BTF_FUNC_EXTERN,
@@ -92,7 +91,7 @@ class _Writer:
         self._btf = btf
         self._data = data
         self._order = btf.byte_order
-        self._names = Declarators(Flat(btf), brief=True)
+        self._names = Declarators(btf, brief=True)
         self._left = 10000 + _PER_BYTE * size
         self._depth = 0
         self._in_array = False

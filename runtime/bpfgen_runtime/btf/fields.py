@@ -84,6 +84,24 @@ def own_records(btf: Btf) -> Iterator[tuple[int, int, list[int]]]:
         yield btf.start_id + number, kind, list(words[at:end])
 
 
+def one_record(btf: Btf, type_id: int) -> tuple[int, list[int]]:
+    """Return the kind and a copy of the words of a type, its own or the base's.
+
+    Raises:
+        BtfError: there is no such id, or it is `void`'s.
+        NotSupportedError: as for own_records.
+    """
+    while type_id < btf.start_id and btf.base is not None:
+        btf = btf.base
+    words, at = btf.record(type_id)
+    kind = words[at + 1] >> 24 & 0x7F
+    if kind not in IDS:
+        raise NotSupportedError(f"rewriting BTF that has a type of {kind_name(kind)}")
+    _, starts = btf.records()
+    number = type_id - btf.start_id + 1
+    return kind, list(words[at : starts[number] if number < len(starts) else len(words)])
+
+
 def ids_of(kind: int, record: Sequence[int]) -> list[int]:
     """Return the type ids that a record refers to, in its order, `void` and repeats included."""
     places = IDS[kind]

@@ -21,7 +21,6 @@ class Flat:
     """
 
     def __init__(self, btf: Btf) -> None:
-        self.btf = btf
         chain = [btf]
         while chain[-1].base is not None:
             chain.append(chain[-1].base)
@@ -49,6 +48,15 @@ class Flat:
     def name(self, type_id: int) -> str:
         """Return a type's name, "" if it has none."""
         return self.names[self.words[self.starts[type_id]]] if type_id else ""
+
+
+def flat_of(btf: Btf) -> Flat:
+    """Return the flat view of a BTF, made once."""
+    flat = btf.__dict__.get("_flat")
+    if flat is None:
+        flat = btf.__dict__["_flat"] = Flat(btf)
+    assert isinstance(flat, Flat)
+    return flat
 
 
 class _Names(dict[int, str]):

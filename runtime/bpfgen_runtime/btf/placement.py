@@ -52,9 +52,9 @@ UNITS = {64: "long", 32: "int", 16: "short", 8: "char"}
 class Places:
     """Sizes, alignments and members, as compilers see the text that is written."""
 
-    def __init__(self, flat: Flat) -> None:
+    def __init__(self, flat: Flat, pointer_size: int) -> None:
         self._flat = flat
-        self._pointer = flat.btf.pointer_size
+        self._pointer = pointer_size
         self._units = tuple(UNITS) if self._pointer == 8 else tuple(UNITS)[1:]
         #: By type id: bytes, and bytes of alignment; 0 where C has none.
         self._sizes: dict[int, tuple[int, int]] = {}

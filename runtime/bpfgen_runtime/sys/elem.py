@@ -110,6 +110,7 @@ def make_lookup(
         name: the map's name, for messages.
     """
     key_code, value_code = _code(key_type), _code(value_type)
+    is_key_number, is_number = bool(key_code), bool(value_code)
     encode, decode = key_type.encode, value_type.decode
     wrap = value_type.wrap if isinstance(value_type, Scalar) else None
     take, new, put = _slots(fd, key_type.size, key_code, value_type.size, value_code)
@@ -123,7 +124,7 @@ def make_lookup(
             slot = new()
         keys, values, attr = slot
         try:
-            if key_code:
+            if is_key_number:
                 keys[0] = key
             else:
                 keys[:] = encode(key)
@@ -136,9 +137,13 @@ def make_lookup(
                 return missing
             what = f"look up {key!r} in" if key_type.size else "read"
             raise failure(errno, command, f"{what} map {name!r}")
-        value = values[0] if value_code else decode(values)
+        if is_number:
+            value = values[0]
+            put(slot)
+            return value if wrap is None else wrap(value)
+        value = decode(values)
         put(slot)
-        return value if wrap is None or not value_code else wrap(value)
+        return value
 
     return lookup
 
@@ -152,6 +157,7 @@ def make_update(
         full: the hint of E2BIG.
     """
     key_code, value_code = _code(key_type), _code(value_type)
+    is_key_number, is_number = bool(key_code), bool(value_code)
     encode_key, encode_value = key_type.encode, value_type.encode
     take, new, put = _slots(fd, key_type.size, key_code, value_type.size, value_code)
     syscall, careful = _call_of(key_type.size + value_type.size), _careful
@@ -164,14 +170,14 @@ def make_update(
             slot = new()
         keys, values, attr = slot
         try:
-            if key_code:
+            if is_key_number:
                 keys[0] = key
             else:
                 keys[:] = encode_key(key)
         except (OverflowError, TypeError, ValueError):
             raise _refused(key_type, key, f"key of map {name!r}") from None
         try:
-            if value_code:
+            if is_number:
                 values[0] = value
             else:
                 values[:] = encode_value(value)
@@ -204,6 +210,7 @@ def refusal(errno: int, what: str, full: str) -> Exception:
 def make_delete(fd: int, key_type: CType[Any], name: str) -> Callable[[Any], bool]:
     """Return a function that deletes a key and returns whether it was there."""
     key_code, encode = _code(key_type), key_type.encode
+    is_key_number = bool(key_code)
     take, new, put = _slots(fd, key_type.size, key_code, 0, "")
     syscall, careful = _call_of(key_type.size), _careful
     nr, size, number = _NR, _SIZE, c_long.from_param(BPF_MAP_DELETE_ELEM)
@@ -215,7 +222,7 @@ def make_delete(fd: int, key_type: CType[Any], name: str) -> Callable[[Any], boo
             slot = new()
         keys, _, attr = slot
         try:
-            if key_code:
+            if is_key_number:
                 keys[0] = key
             else:
                 keys[:] = encode(key)

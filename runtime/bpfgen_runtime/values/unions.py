@@ -94,12 +94,9 @@ def shown(instance: Struct) -> str:
         slot = cls._members[name][0] if name in cls._members else ""
         if slot:
             first, last = _bits(*places[name])
-            if slot == union:
-                if first < end:
-                    separator = " | "
-                end = max(end, last)
-            else:
-                end = last
+            if slot == union and first < end:
+                separator = " | "
+            end = last
         union = slot
         text += f"{separator}{name}={getattr(instance, name)!r}"
     return f"{cls.__qualname__}({text})"

@@ -315,7 +315,7 @@ def test_any_bitfields(drawn: tuple[list[tuple[int, int, bool]], list[int], str]
     size = (max(at + width for at, width, _ in fields) + 7) // 8
     layout = tuple(
         (f"f{index}", at // 8, bits(i128 if signed else u64, at % 8, width))
-        for index, (_, width, signed) in enumerate(fields)
+        for index, (at, width, signed) in enumerate(fields)
     )
     cls = struct_class("Any", size, order, layout)
     whole = 0

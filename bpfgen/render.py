@@ -78,4 +78,5 @@ def _literal(text: str) -> str:
 
 
 def _doc(text: str) -> str:
-    return printable(text.replace("\\", "\\\\").replace('"', '\\"'))
+    # Shown as an escape, not being one: a class's docstring may not have what UTF-8 cannot encode.
+    return printable(text).replace("\\", "\\\\").replace('"', '\\"')

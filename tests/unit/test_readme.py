@@ -56,6 +56,23 @@ CLAIMS = {
     "without root or BPF it stops before the load and says what is missing": (
         DEMO + "test_demo_without_privilege_says_what_is_missing"
     ),
+    "`bpfgen build` compiles each source with clang, writes its module": (
+        "tests/unit/test_build.py::test_module_of_a_source"
+    ),
+    "runs mypy over the modules if it is installed": (
+        "tests/unit/test_build.py::test_types_are_checked"
+    ),
+    "links several sources into one object": (
+        "tests/unit/test_build.py::test_several_sources_of_one_object"
+    ),
+    "builds only what has changed": "tests/unit/test_build.py::test_only_what_changed",
+    "passes clang's own diagnostics on": "tests/unit/test_build.py::test_failure_of_one",
+    "`--watch` builds again when an input changes": "tests/unit/test_build.py::test_watch",
+    "A build hook does the same in `pip install .`": (
+        PACKAGING + "test_hooks.py::test_isolated_build"
+    ),
+    "it takes committed objects": PACKAGING + "test_hooks.py::test_committed_object_and_sidecar",
+    "[project](examples/project)": PACKAGING + "test_hooks.py::test_isolated_build",
     "[xdp_count](examples/xdp_count)": DEMO + "test_xdp_count_counts_what_was_sent",
     "[tasktree](examples/tasktree)": DEMO + "test_tasktree_agrees_with_proc",
 }
@@ -109,8 +126,8 @@ def test_make_targets_exist() -> None:
 
 def test_commands_and_options_exist() -> None:
     """Each `bpfgen COMMAND` line of README.md is a command that has the options shown."""
-    lines = re.findall(r"^bpfgen (\w+) (OBJECT .*)$", README, re.MULTILINE)
-    assert {command for command, _ in lines} == {"skeleton", "inspect"}
+    lines = re.findall(r"^bpfgen (\w+) (\[?(?:OBJECT|SOURCE) .*)$", README, re.MULTILINE)
+    assert {command for command, _ in lines} == {"build", "skeleton", "inspect"}
     bpfgen = Path(sys.executable).parent / "bpfgen"
     for command, options in lines:
         done = subprocess.run([bpfgen, command, "--help"], capture_output=True, text=True)

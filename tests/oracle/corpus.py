@@ -203,6 +203,7 @@ _EXTERNS = (
         ("weak externs",),
         "kernel",
         "'bpf_no_such_kfunc', a weak extern",
+        needs=("syscall programs",),
         libbpf=(1, 3),
         facts={"errno": {"errno": 22}},
     ),
@@ -218,7 +219,7 @@ _EXTERNS = (
 
 _PROGRAMS = (
     Case("load_plain", ("subprograms",)),
-    Case("load_sections", ("autoload", "flags")),
+    Case("load_sections", ("autoload", "flags"), needs=("XDP with fragments",)),
     Case("load_loops", ("subprograms", "global data")),
     Case("load_subprogs", ("subprograms",)),
     Case("load_across", ("subprograms", "callbacks"), needs=("bpf_loop",)),
@@ -281,6 +282,7 @@ _PROGRAMS = (
         "another type",
         ("setters",),
         source="load_sections",
+        needs=("XDP with fragments",),
         settings=(
             Set("program", "classify", "type", k.BPF_PROG_TYPE_CGROUP_SKB),
             Set("program", "classify", "expected_attach_type", k.BPF_CGROUP_INET_EGRESS),
@@ -290,6 +292,7 @@ _PROGRAMS = (
         "flags",
         ("setters", "flags"),
         source="load_sections",
+        needs=("XDP with fragments",),
         settings=(Set("program", "pass_all", "flags", k.BPF_F_STRICT_ALIGNMENT),),
     ),
     Case(
@@ -310,6 +313,7 @@ _PROGRAMS = (
         "programs put in",
         ("autoload",),
         source="load_sections",
+        needs=("XDP with fragments",),
         settings=(
             Set("program", "optional", "autoload", 1),
             Set("program", "drop_short", "autoload", 0),

@@ -239,6 +239,7 @@ GATES = {
     "conntrack kfuncs": Gate((5, 18)),
     "bpf_loop": Gate((5, 17)),
     "bpf_timer": Gate((5, 15)),
+    "XDP with fragments": Gate((5, 18)),
     "iterators that may sleep": Gate((5, 18)),
     "target ids in tracing link info": Gate((5, 13)),
     "struct_ops links": Gate((6, 4)),

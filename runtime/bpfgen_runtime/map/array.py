@@ -4,12 +4,10 @@ from __future__ import annotations
 
 # collections.abc itself would import all of collections: 2 ms at start-up.
 from _collections_abc import Sequence
-from sys import byteorder
 
 from ..sys.elem import MISSING
 from ..uapi import const as k
-from ..values import be, u32
-from .element import ValueMap
+from .element import INDEX, ValueMap, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +25,7 @@ if TYPE_CHECKING:
 else:
     V = object
 
-__all__ = ["INDEX", "ArrayMap"]
-
-#: Indices are in the host's byte order, whatever the object's.
-INDEX = u32 if byteorder == "little" else be(u32)
+__all__ = ["ArrayMap"]
 
 
 class ArrayMap(ValueMap[V], Sequence[V]):
@@ -59,13 +54,7 @@ class ArrayMap(ValueMap[V], Sequence[V]):
 
     def _index(self, index: int) -> int:
         """Return the index as the kernel counts."""
-        if not 0 <= index < self.max_entries:
-            if not -self.max_entries <= index < 0:
-                raise IndexError(
-                    f"map {self.name!r} has {self.max_entries} entries, there is no {index}"
-                )
-            index += self.max_entries
-        return index
+        return place_of(index, self.max_entries, self.name)
 
     def __len__(self) -> int:
         return self.max_entries

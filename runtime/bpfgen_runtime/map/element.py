@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno as _errno
+from sys import byteorder
 
 from ..errors import BpfError, NotSupportedError, SyscallError
 from ..sys import bpf
 from ..sys.call import failure
 from ..sys.elem import MISSING, make_delete, make_lookup, make_update, refusal
 from ..uapi import const as k
+from ..values import be, u32
 from ..values.ctype import placed
 from .base import Map
 
@@ -21,13 +23,29 @@ if TYPE_CHECKING:
 
     V = TypeVar("V")
 
-__all__ = ["ABSENT", "ENOTSUPP", "ElementMap", "ValueMap"]
+__all__ = ["ABSENT", "ENOTSUPP", "INDEX", "ElementMap", "ValueMap", "place_of"]
+
+#: Indices are in the host's byte order, whatever the object's.
+INDEX = u32 if byteorder == "little" else be(u32)
 
 #: The kernel's ENOTSUPP, which is not errno.ENOTSUP: the map's type has no such operation.
 ENOTSUPP = 524
 
 #: What an operation says of itself where the kernel has it not.
 ABSENT = (_errno.EINVAL, _errno.ENOTSUP, ENOTSUPP)
+
+
+def place_of(index: int, length: int, name: str) -> int:
+    """Return an index of a map as the kernel counts: negative ones go from the end.
+
+    Raises:
+        IndexError: there is no such entry.
+    """
+    if not 0 <= index < length:
+        if not -length <= index < 0:
+            raise IndexError(f"map {name!r} has {length} entries, there is no {index}")
+        index += length
+    return index
 
 
 class ElementMap(Map):

@@ -10,6 +10,7 @@ from sys import byteorder
 from ..errors import ClosedError, NotSupportedError, SyscallError
 from ..uapi.const import BPF_F_MMAPABLE
 from ..values.ctype import Scalar, placed
+from .element import place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,15 +91,6 @@ class ArrayMemory(Sequence[V]):
         except BufferError:
             return  # someone still has a view of the memory, and it is unmapped with the last one
 
-    def _at(self, index: int) -> int:
-        if not 0 <= index < self._length:
-            if not -self._length <= index < 0:
-                raise IndexError(
-                    f"map {self._name!r} has {self._length} entries, there is no {index}"
-                )
-            index += self._length
-        return index
-
     def _bytes(self) -> memoryview:
         if self._mapped.closed:
             raise ClosedError(f"map {self._name!r} is closed, and its memory with it")
@@ -117,13 +109,13 @@ class ArrayMemory(Sequence[V]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self._length))]
-        at = self._at(index)
+        at = place_of(index, self._length, self._name)
         if self._numbers is not None:
             return self._numbers[at * self._step]
         return self._type.decode(self._bytes(), at * self.stride)
 
     def __setitem__(self, index: int, value: V) -> None:
-        at = self._at(index)
+        at = place_of(index, self._length, self._name)
         numbers = self._numbers
         try:
             if numbers is not None:

@@ -19,9 +19,9 @@ from ..sys import bpf
 from ..sys.call import failure
 from ..sys.fd import Fd
 from ..uapi import const as k
-from ..values import be, u32
 from ..values.ctype import placed
 from .base import Map
+from .element import INDEX
 from .views import PairItems, PairValues
 
 TYPE_CHECKING = False
@@ -58,7 +58,6 @@ else:
     _Mapping = Mapping
 
 __all__ = [
-    "INDEX",
     "Handle",
     "HandleOrPath",
     "NumberMapping",
@@ -68,9 +67,6 @@ __all__ = [
     "shown",
     "with_opened",
 ]
-
-#: The key of arrays: in the host's byte order, whatever the object says.
-INDEX = u32 if byteorder == "little" else be(u32)
 
 
 class SlotMap(Map, _Generic[K, S]):

@@ -9,7 +9,7 @@ from ..sys.elem import MISSING
 from ..uapi import const as k
 from ..values import Address, Struct, byte_array, dataclass, i32, pointer, u64
 from ..values.ctype import CType, as_ctype
-from .element import ElementMap
+from .element import INDEX, ElementMap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,8 +129,6 @@ class StackTraceMap(ElementMap, Mapping[int, "tuple[F, ...]"]):
                 f"map {self.name!r} has traces of {self.value_size} bytes, which are no whole"
                 f" frames of {element.size}"
             )
-        from .array import INDEX
-
         self.key_type = INDEX
         self.value_type = Frames(element, self.value_size)
 

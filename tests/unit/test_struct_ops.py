@@ -191,8 +191,28 @@ def test_data_members() -> None:
     assert other.functions["undo_cwnd"] == "ops_undo_cwnd"
     with pytest.raises(ValueError, match="'name' takes 16 bytes, 3 were given"):
         ops.set("name", b"abc")
-    with pytest.raises(KeyError, match="no member 'nome'"):
+    with pytest.raises(KeyError, match=r"no member 'nome'.* it has .*name"):
         ops.get("nome")
+    with pytest.raises(KeyError, match=r"'ssthresh' is a function: functions\['ssthresh'\]"):
+        ops.set("ssthresh", bytes(8))
+
+
+@pytest.mark.needs("clang", "libbpf-dev")
+def test_data_members_by_text_and_number() -> None:
+    """Text is padded to the member's size, numbers have its width, in the object's byte order."""
+    for flags, order in ((), "little"), (("-target", "bpfeb"), "big"):
+        ops = load_spec(str(compile_bpf("maps_ops", *flags))).maps["control"].struct_ops
+        assert ops is not None
+        ops.set("name", "other")
+        assert ops.get("name") == b"other".ljust(16, b"\0")
+        ops.set("flags", 0x102)
+        assert int.from_bytes(ops.get("flags"), order) == 0x102
+        ops.set("flags", -1)
+        assert set(ops.get("flags")) == {0xFF}
+        with pytest.raises(ValueError, match="'name' takes 16 bytes, 17 were given"):
+            ops.set("name", "x" * 17)
+        with pytest.raises(OverflowError, match="member 'flags' has 32 bits"):
+            ops.set("flags", 1 << 32)
 
 
 def image(types: Types, var_type: int, *, size: int = 8, described: bool = True) -> bytes:

@@ -16,6 +16,7 @@ from .globals import STRUCT_OPS_SECTIONS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Literal
 
     from ..btf.btf import Btf
     from ..elf.image import Section
@@ -39,35 +40,72 @@ class StructOps:
         declared: the functions as the file has them.
     """
 
-    __slots__ = ("_places", "contents", "declared", "functions", "type_id")
+    __slots__ = ("_order", "_places", "contents", "declared", "functions", "type_id")
 
-    def __init__(self, type_id: int, contents: bytearray, places: dict[str, tuple[int, int]]):
+    def __init__(
+        self,
+        type_id: int,
+        contents: bytearray,
+        places: dict[str, tuple[int, int]],
+        order: Literal["little", "big"] = "little",
+    ) -> None:
         self.type_id = type_id
         self.contents = contents
         self.functions: dict[str, str | None] = {}
         self.declared: dict[str, str] = {}
-        self._places = places  # name -> offset and size of each member that is no bitfield
+        #: Offset and size of each member that is no bitfield; the size of a function is -1.
+        self._places = places
+        self._order = order
 
     def get(self, member: str) -> bytes:
         """Return a data member's bytes."""
         offset, size = self._place(member)
         return bytes(self.contents[offset : offset + size])
 
-    def set(self, member: str, value: bytes) -> None:
-        """Set a data member: exactly its size in bytes, else ValueError."""
+    def set(self, member: str, value: bytes | str | int) -> None:
+        """Set a data member, e.g. `set("name", "mine")`, `set("flags", 1)`.
+
+        Args:
+            value: a number; text, which is padded with NULs; or exactly the member's size in bytes.
+
+        Raises:
+            KeyError: there is no such data member.
+            OverflowError: the number has not so many bits.
+            ValueError: the text is longer than the member, the bytes are not of its size.
+        """
         offset, size = self._place(member)
-        if len(value) != size:
-            raise ValueError(f"member {member!r} takes {size} bytes, {len(value)} were given")
-        self.contents[offset : offset + size] = value
+        if isinstance(value, int):
+            try:
+                raw = value.to_bytes(size, self._order, signed=value < 0)
+            except OverflowError:
+                raise OverflowError(
+                    f"member {member!r} has {8 * size} bits, {value} more"
+                ) from None
+        elif isinstance(value, str):
+            raw = value.encode().ljust(size, b"\0")
+        else:
+            raw = value
+        if len(raw) != size:
+            raise ValueError(f"member {member!r} takes {size} bytes, {len(raw)} were given")
+        self.contents[offset : offset + size] = raw
 
     def _place(self, member: str) -> tuple[int, int]:
+        offset, size = self._places.get(member, (0, 0))
         if member not in self._places:
-            raise KeyError(f"the struct has no member {member!r}, or it is a bitfield")
-        return self._places[member]
+            others = ", ".join([name for name, place in self._places.items() if place[1] >= 0])
+            raise KeyError(
+                f"the struct has no member {member!r}, or it is a bitfield; it has {others}"
+            )
+        if size < 0:
+            raise KeyError(
+                f"member {member!r} is a function: functions[{member!r}] names the program that"
+                " implements it"
+            )
+        return offset, size
 
     def copy(self) -> StructOps:
         """Return an independent copy."""
-        twin = StructOps(self.type_id, bytearray(self.contents), self._places)
+        twin = StructOps(self.type_id, bytearray(self.contents), self._places, self._order)
         twin.functions = dict(self.functions)
         twin.declared = self.declared
         return twin
@@ -122,13 +160,22 @@ def _map(btf: Btf, section: Section, var: Var, offset: int) -> MapSpec:
         autocreate=name == section.name,
     )
     places = {
-        member.name: (member.bit_offset // 8, btf.size_of(member.type))
+        member.name: (
+            member.bit_offset // 8,
+            -1 if _is_function(btf, member.type) else btf.size_of(member.type),
+        )
         for member in struct.members
         if member.name and not member.bitfield_size
     }
     contents = bytearray(section.data[offset : offset + struct.size])
-    spec.struct_ops = StructOps(struct_id, contents, places)
+    order: Literal["little", "big"] = "little" if btf.byte_order == "<" else "big"
+    spec.struct_ops = StructOps(struct_id, contents, places, order)
     return spec
+
+
+def _is_function(btf: Btf, type_id: int) -> bool:
+    pointer = btf.type(btf.resolve(type_id))
+    return isinstance(pointer, Ptr) and isinstance(btf.type(btf.resolve(pointer.type)), FuncProto)
 
 
 def collect_functions(spec: ObjectSpec) -> None:
@@ -173,10 +220,7 @@ def _set_function(
     member = next((one for one in struct.members if one.bit_offset == at * 8), None)
     if member is None:
         raise _bad(target.section, target.name, f"no member at offset {at} takes {symbol!r}")
-    pointer = btf.type(btf.resolve(member.type))
-    if not isinstance(pointer, Ptr) or not isinstance(
-        btf.type(btf.resolve(pointer.type)), FuncProto
-    ):
+    if not _is_function(btf, member.type):
         raise _bad(target.section, target.name, f"member {member.name!r} is no function pointer")
     if program is None or program.prog_type != BPF_PROG_TYPE_STRUCT_OPS:
         name = program.name if program is not None else symbol

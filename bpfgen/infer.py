@@ -15,7 +15,7 @@ from bpfgen_runtime.btf import BTF_KIND_FUNC, Btf, Func, FuncProto, Ptr, Struct,
 from bpfgen_runtime.elf.dwarf import Die, Place
 from bpfgen_runtime.errors import BtfError
 from bpfgen_runtime.spec import MapSpec, ObjectSpec
-from bpfgen_runtime.uapi.const import BPF_MAP_TYPE_PERF_EVENT_ARRAY
+from bpfgen_runtime.uapi.const import BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_USER_RINGBUF
 from bpfgen_runtime.uapi.enums import FuncId
 from bpfgen_runtime.values.records import padded_size
 
@@ -27,7 +27,7 @@ __all__ = ["Inference", "Inferred"]
 #: Helpers that write into perf buffers; all others write into ring buffers.
 _PERF = {FuncId.perf_event_output, FuncId.skb_output, FuncId.xdp_output}
 
-_OP_FBREG, _OP_BREG10, _OP_PIECE = 0x91, 0x7A, 0x93
+_OP_FBREG, _OP_BREG10, _OP_PLUS_UCONST, _OP_PIECE = 0x91, 0x7A, 0x23, 0x93
 _OP_REG0 = 0x50
 _REGISTERS = 11
 _INSN_SIZE = 8
@@ -84,6 +84,8 @@ class Inference:
     def _infer(self, buffer: MapSpec) -> Inferred:
         if self._writes is None:
             raise _Unclear("the programs' code is not understood")
+        if buffer.map_type == BPF_MAP_TYPE_USER_RINGBUF:
+            raise _Unclear("what programs read is not inferred")
         is_perf = buffer.map_type == BPF_MAP_TYPE_PERF_EVENT_ARRAY
         writes = [one for one in self._writes if (one.helper in _PERF) == is_perf]
         for one in writes:
@@ -316,17 +318,40 @@ def _place(write: Write) -> str:
 
 
 def _frame_offset(ops: bytes) -> int | None:
-    """Return where in the frame a variable begins, None if it is not there as a whole."""
-    if not ops or ops[0] not in (_OP_FBREG, _OP_BREG10):
-        return None
-    value, shift, at = 0, 0, 1
+    """Return where in the frame a variable begins, None if it is not known to be there.
+
+    A variable may be in pieces, some of them nowhere: those in the frame must have the same idea of
+    where it begins.
+    """
+    found: set[int] = set()
+    place: int | None = None
+    at = done = 0
     while at < len(ops):
-        byte = ops[at]
+        op = ops[at]
+        at += 1
+        if op not in (_OP_FBREG, _OP_BREG10, _OP_PLUS_UCONST, _OP_PIECE):
+            return None
+        value, at = _leb128(ops, at, signed=op in (_OP_FBREG, _OP_BREG10))
+        if op == _OP_PIECE:
+            if place is not None:
+                found.add(place - done)
+            place, done = None, done + value
+        elif op == _OP_PLUS_UCONST:
+            place = None if place is None else place + value
+        else:
+            place = value
+    if place is not None:
+        found.add(place)
+    return found.pop() if len(found) == 1 else None
+
+
+def _leb128(data: bytes, at: int, *, signed: bool) -> tuple[int, int]:
+    """Return a number of variable length, and where it ends."""
+    value = shift = 0
+    while at < len(data):
+        byte = data[at]
         value |= (byte & 0x7F) << shift
         shift, at = shift + 7, at + 1
         if not byte & 0x80:
-            if byte & 0x40:
-                value -= 1 << shift
-            # Behind it nothing, or that this was the first of several pieces.
-            return value if at == len(ops) or ops[at] == _OP_PIECE else None
-    return None
+            return (value - (1 << shift) if signed and byte & 0x40 else value), at
+    return value, at

@@ -18,7 +18,7 @@ POSITIVE = sorted(HERE.glob("positive*.py"))
 NEGATIVE = sorted(HERE.glob("negative*.py"))
 
 #: How many lines the latter mark. Raise it with the files; lowering it wants a reason.
-MARKED = 207
+MARKED = 225
 
 MARK = re.compile(r"# E: ([a-z-]+)$")
 

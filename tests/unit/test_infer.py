@@ -12,7 +12,7 @@ from bpfgen_runtime.uapi.const import BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYP
 
 from bpfgen.dwarf import DwarfTypes
 from bpfgen.generate import read_object
-from bpfgen.infer import Inference
+from bpfgen.infer import Inference, _frame_offset
 from bpfgen.writes import Value, find_writes, merge
 from tests.golden.regenerate import Case
 from tests.support.clang import compile_bpf
@@ -158,6 +158,28 @@ A, B = Value("map", frozenset("a")), Value("map", frozenset("b"))
 def test_merge(one: Value | None, other: Value | None, merged: Value | None) -> None:
     """Of two paths what both know remains; a possible stack pointer stays one."""
     assert merge(one, other) == merge(other, one) == merged
+
+
+@pytest.mark.parametrize(
+    ("ops", "offset"),
+    [
+        ("", None),
+        ("9100", 0),  # DW_OP_fbreg 0
+        ("9110", 16),
+        ("9170", -16),
+        ("918001", 128),
+        ("7a10", 16),  # DW_OP_breg10 16
+        ("7a109308", 16),  # and a piece of 8 bytes, the rest nowhere
+        ("93087a10230893047a10230c9304", 16),  # first 8 bytes nowhere, as clang 19 has it
+        ("7a1093087a109308", None),  # pieces of two variables?
+        ("309f", None),  # a constant
+        ("7a1006", None),  # what a pointer in the frame points to
+        ("9308", None),
+    ],
+)
+def test_frame_offset(ops: str, offset: int | None) -> None:
+    """Where a variable begins in the frame is read from whole and piecewise locations."""
+    assert _frame_offset(bytes.fromhex(ops)) == offset
 
 
 def dwarf_types(name: str, *flags: str) -> DwarfTypes:

@@ -1,4 +1,4 @@
-"""Reads a BPF object file into an `ElfImage`; the only user of pyelftools.
+"""Reads a BPF object file into an `ElfImage`; besides `dwarf`, the only user of pyelftools.
 
 pyelftools costs 30 ms to import, so it is imported when a file is read: a skeleton, which embeds a
 packed image, never gets here. Only the sections that BPF needs are touched; debug information, most

@@ -59,6 +59,7 @@ ENUM_ATTRIBUTES = _words(
 )
 
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_]+")
+_PRIVATE = re.compile(r"_+[A-Za-z0-9]\w*?__")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -162,4 +163,13 @@ def enumerator_names(names: Iterable[str]) -> dict[str, str]:
     names = list(names)
     plain = {identifier(name) for name in names}
     sunder = {name for name in plain if name.startswith("_") and name.endswith("_")}
-    return Scope.members(names, ENUM_ATTRIBUTES | sunder)
+    # `_Class__name` is a private name of that class, and no member of an enum called so.
+    private = {name for name in plain if _PRIVATE.match(name)}
+    bare = {name: name.lstrip("_") if identifier(name) in private else name for name in names}
+    found = Scope.members(dict.fromkeys(bare.values()), ENUM_ATTRIBUTES | sunder)
+    scope = Scope(found.values())
+    given: dict[str, str] = {}
+    for name in sorted(names, key=lambda name: bare[name] != name):
+        known = found[bare[name]]
+        given[name] = scope.add(known) if known in given.values() else known
+    return {name: given[name] for name in names}

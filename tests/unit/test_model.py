@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +22,13 @@ from bpfgen_runtime.btf.types import (
     Ptr,
     Struct,
     Typedef,
+    TypeTag,
     Union,
     Volatile,
 )
 from bpfgen_runtime.errors import BpfError, BtfError, GenerateError, NotSupportedError
 from bpfgen_runtime.values import Address, CharArray
+from bpfgen_runtime.values import Struct as Value
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,6 +118,78 @@ def test_big_endian_types() -> None:
         "be(pointer)",
         "be(u128)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("enum", "storage", "values"),
+    [
+        (Enum("e", 4, [Enumerator("A", 0xFFFFFFFF)]), "i32", [-1]),
+        (Enum("e", 4, [Enumerator("A", 0xFFFFFC18), Enumerator("B", 5)]), "i32", [-1000, 5]),
+        (Enum("e", 4, [Enumerator("A", 1 << 31)]), "u32", [1 << 31]),
+        (Enum("e", 1, [Enumerator("A", 0xFFFFFFFB), Enumerator("B", 100)]), "i8", [-5, 100]),
+        (Enum("e", 1, [Enumerator("A", 200)]), "u8", [200]),
+        (Enum("e", 2, [Enumerator("A", 1000), Enumerator("B", 1000)]), "u16", [1000, 1000]),
+        (Enum64("e", 8, [Enumerator("A", (1 << 64) - 1)]), "u64", [(1 << 64) - 1]),
+        (Enum64("e", 8, [Enumerator("A", -1)], signed=True), "i64", [-1]),
+    ],
+)
+def test_signs_of_enums(enum: Enum, storage: str, values: list[int]) -> None:
+    """Old BTF does not say that an enum is signed; its values do."""
+    assert use([enum], 1).ctype == f"enum_of(E, {storage})"
+    (made,) = table([enum], 1).enums()
+    assert [value for _, value in made.members] == values
+
+
+def test_signs_where_the_object_tells_them() -> None:
+    """In BTF that tells signs, 0xffffffff of an unsigned enum is what it says."""
+    types: list[BtfType] = [
+        Enum("e", 4, [Enumerator("A", 0xFFFFFFFF)]),
+        Enum("other", 4, [Enumerator("B", -1)], signed=True),
+    ]
+    assert use(types, 1).ctype == "enum_of(E, u32)"
+
+
+def test_kptrs() -> None:
+    """Pointers that the kernel manages get no field, nor do arrays of them."""
+    types: list[BtfType] = [
+        U32,
+        Struct("value", 48, [Member("a", 3, 0), Member("b", 4, 64), Member("c", 6, 320)]),
+        Ptr(5),
+        Array(3, 1, 4),
+        TypeTag("kptr", 1),
+        Ptr(7),
+        TypeTag("other", 1),
+    ]
+    (made,) = table(types, 2).structs(Imports(()))
+    assert [field.name for field in made.fields] == ["c"]
+    assert len(made.notes) == 2
+
+
+GOLDEN_STRUCTS = ("bitfields", "enums", "layouts", "nested", "opaque", "scalars", "text", "unions")
+
+
+@pytest.mark.parametrize("name", GOLDEN_STRUCTS)
+def test_any_bytes_are_read(name: str) -> None:
+    """Garbage, such as a bool of 2, an unknown enumerator or invalid text, never stops a read.
+
+    What is read prints, hashes, and is written as bytes that read the same.
+    """
+    module = load_module(Case(name).module)
+    noise = random.Random(name)
+    structs = [
+        cls
+        for cls in vars(module).values()
+        if isinstance(cls, type) and issubclass(cls, Value) and cls.__module__ == module.__name__
+    ]
+    assert structs
+    for cls in structs:
+        for raw in (b"\xff" * cls.SIZE, b"\2" * cls.SIZE, *map(noise.randbytes, [cls.SIZE] * 20)):
+            value = cls.from_bytes(raw)
+            assert cls.__name__ in repr(value)
+            assert isinstance(hash(value), int)
+            encoded = value.to_bytes()
+            assert repr(cls.from_bytes(encoded)) == repr(value)
+            assert cls.from_bytes(encoded).to_bytes() == encoded
 
 
 def test_same_name_twice() -> None:

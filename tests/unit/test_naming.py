@@ -112,6 +112,25 @@ def test_members_are_distinct_identifiers(c_names: list[str]) -> None:
         assert name != "x"
 
 
+@pytest.mark.parametrize(
+    ("c_names", "expected"),
+    [
+        (["A", "a", "B"], ["A", "a", "B"]),
+        (["_Made__A", "B"], ["Made__A", "B"]),
+        (["_Made__A", "Made__A"], ["Made__A2", "Made__A"]),
+        (["name", "mro", "int", "_x_", "__x"], ["name_", "mro_", "int", "_x__", "x_"]),
+        (["", "-", "+"], ["__", "__2", "__3"]),
+    ],
+)
+def test_enumerators(c_names: list[str], expected: list[str]) -> None:
+    """Enumerators keep their names, also those that differ only in case, unless enum minds."""
+    names = naming.enumerator_names(c_names)
+    assert list(names) == c_names
+    assert list(names.values()) == expected
+    made = CEnum("Made", {name: value for value, name in enumerate(names.values())})  # type: ignore[call-overload]
+    assert [member.name for member in made] == list(names.values())
+
+
 @given(st.text(max_size=8))
 def test_class_names_are_identifiers(c_name: str) -> None:
     """Whatever an object calls a type, a class can be called so."""

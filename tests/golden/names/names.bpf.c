@@ -69,6 +69,26 @@ struct __ {
 	__u32 x;
 };
 
+/* Names that differ only in case, and one that the views of variables want. */
+struct case_only {
+	__u32 a, A;
+	union {
+		__u32 print, self;
+		__u8 property, object, field, overload, TYPE_CHECKING, UNIONS;
+	};
+	__u32 lambda : 3, Part : 5, View : 8;
+};
+struct Case_Only {
+	__u32 Items[2];
+	char self[4];
+};
+struct case_only_view {
+	__u32 x;
+};
+struct names_data_parts {
+	__u32 x;
+};
+
 #define KEYED(key_type, value_type)                                                                \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
@@ -91,11 +111,17 @@ __u64 Global = 4;
 __u32 array[2] = {5, 6};
 __u32 after[2] = {7, 8};
 __u64 __odd = 9;
+struct case_only at = {1};
+struct Case_Only resize = {{1}};
+struct case_only_view property = {1};
+struct names_data_parts Parts = {1};
 
 SEC("tp/syscalls/sys_enter_getpgid")
 int lambda(void *ctx)
 {
-	return 0;
+	static volatile int counter; /* `lambda.counter` in BTF: left out */
+
+	return counter++;
 }
 
 SEC("tp/syscalls/sys_enter_getpgrp")

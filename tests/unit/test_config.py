@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bpfgen_runtime.errors import GenerateError
 
-from bpfgen.config import Config, find, load, target_of_source
+from bpfgen.config import _OBJECT, _PROJECT, Config, find, load, target_of_source
 
 
 @pytest.fixture
@@ -146,3 +146,19 @@ def test_target_of_a_source(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert (other.name, other.module) == ("c", project / "bpf/c_skel.py")
     odd = target_of_source(Config(root=project), project / "two-words.c")
     assert (odd.name, odd.module.name) == ("two_words", "two_words_skel.py")
+
+
+def test_manual(tmp_path: Path) -> None:
+    """The configuration that docs/build.md shows is read, and shows every key."""
+    text = (Path(__file__).resolve().parents[2] / "docs/build.md").read_text()
+    [shown] = [part for part in text.split("```")[1::2] if "[tool.bpfgen]\nsources" in part]
+    shown = shown.removeprefix("toml\n")
+    for name in ("bpf/a.bpf.c", "bpf/open.bpf.c", "bpf/exec.bpf.c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    config = load(write(tmp_path, shown))
+    assert [target.name for target in config.targets] == ["tracer", "ready", "a"]
+    project, tracer = shown.partition("\n[tool.bpfgen.objects.tracer]")[::2]
+    for table, keys in ((project, _PROJECT.keys() - {"objects"}), (tracer, _OBJECT.keys())):
+        for key in keys:
+            assert f"\n{key} = " in table, key

@@ -14,7 +14,9 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "build": "build",
     "btf": "btf",
+    "diff": "diff",
     "inspect": "inspect",
+    "min-core-btf": "min_core_btf",
     "link": "link",
     "skeleton": "skeleton",
     "vmlinux": "vmlinux",

@@ -83,6 +83,16 @@ class Resolver:
         candidates[:] = matching
         return first
 
+    def targets(self, type_id: int, path: str, kind: int) -> list[Access]:
+        """Return what a relocation matches in each type that it can be about.
+
+        Raises:
+            RelocationError, BtfError: as for `resolve`.
+        """
+        access = parse_access(self._local, type_id, path, kind)
+        found = [match_access(access, btf, each) for btf, each in self._find(type_id)]
+        return [target for target in found if target is not None]
+
     def _find(self, type_id: int) -> list[tuple[Btf, int]]:
         found = self._candidates.get(type_id)
         if found is None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,12 +26,32 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         print("usage: build_examples.py [--check]", file=sys.stderr)
         return 2
+    if not arguments:
+        for folder in sorted({source.parent for source in ROOT.glob("examples/*/*.bpf.c")}):
+            build_object(folder)
     status = 0
-    for source in sorted(ROOT.glob("examples/*/*.bpf.c")):
-        if not arguments:
-            compile_object(source, source.with_suffix(".o"))
-        status |= skeleton(source.with_suffix(".o"), *arguments)
+    for target in sorted(ROOT.glob("examples/*/*.bpf.o")):
+        status |= skeleton(target, *arguments)
     return status
+
+
+def build_object(folder: Path) -> None:
+    """Make an example's object FOLDER.bpf.o: of its one source, or of several, which are linked.
+
+    Raises:
+        FileNotFoundError: there is no clang.
+        subprocess.CalledProcessError: clang or the linker failed; what it said stands on stderr.
+    """
+    sources = sorted(folder.glob("*.bpf.c"))
+    target = folder / f"{folder.name}.bpf.o"
+    if len(sources) == 1:
+        compile_object(sources[0], target)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        objects = [Path(temporary) / source.with_suffix(".o").name for source in sources]
+        for source, compiled in zip(sources, objects, strict=True):
+            compile_object(source, compiled)
+        subprocess.run([BPFGEN, "link", target, *objects], check=True)
 
 
 def compile_object(source: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-from bpfgen_runtime.errors import BpfError, GenerateError
+from bpfgen_runtime.errors import BpfError, GenerateError, LinkerError
 
 from .. import naming
 from .common import STDIO, complain, fail, guard, print_text, read_file, reason_of
@@ -34,9 +34,15 @@ class EventOption(click.ParamType[tuple[str, str]]):
 
 
 class _Job(NamedTuple):
-    """One object, and what is to come of it; `target` is None for standard output."""
+    """One object, and what is to come of it.
+
+    Attributes:
+        linked: what is linked into the object; empty if it is a file.
+        target: None for standard output.
+    """
 
     obj: Path
+    linked: Sequence[Path]
     file_name: str
     target: Path | None
     name: str | None
@@ -59,6 +65,7 @@ Examples:
   bpfgen skeleton execsnoop.bpf.o              execsnoop_skel.py beside the object
   bpfgen skeleton build/*.bpf.o -o src/app     a module for each, in src/app
   bpfgen skeleton build/*.bpf.o -o src/app --check
+  bpfgen skeleton --link a.bpf.o b.bpf.o -o app_skel.py
   clang -g -O2 -target bpf -c x.bpf.c -o - | bpfgen skeleton - --name x > x_skel.py""")
 @click.argument(
     "objects",
@@ -88,6 +95,12 @@ Examples:
     is_flag=True,
     help="Leave the object out of the module: it is put beside it, and read from there.",
 )
+@click.option(
+    "--link",
+    "is_linked",
+    is_flag=True,
+    help="Link the objects statically, and make one module of the result, called by --name or OUT.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 unless OUT is current.")
 def command(
     objects: Sequence[Path],
@@ -95,12 +108,17 @@ def command(
     name: str | None,
     events: Sequence[tuple[str, str]],
     sidecar: bool,
+    is_linked: bool,
     check: bool,
 ) -> None:
     """Generate the typed module of each BPF object.
 
     OBJ may be - for standard input, which needs --name.
     """
+    linked: Sequence[Path] = ()
+    if is_linked:
+        linked = objects
+        objects = [objects[0].parent / f"{_name_of_linked(objects, output, name)}.bpf.o"]
     _check_usage(objects, output, name, events, sidecar, check)
     jobs = []
     for obj in objects:
@@ -108,11 +126,11 @@ def command(
         file_name = f"{name}.bpf.o" if obj == STDIO else obj.name
         target = _target(obj, file_name, output)
         own_name = None if obj == STDIO else name
-        jobs.append(_Job(obj, file_name, target, own_name, dict(events), sidecar, check))
+        jobs.append(_Job(obj, linked, file_name, target, own_name, dict(events), sidecar, check))
     if len({job.target for job in jobs}) != len(jobs):
         raise click.UsageError("two of the objects would be written to one module")
     if jobs[0].target is None:
-        print_text(guard(objects[0], lambda: _text(read_file(objects[0]), jobs[0])))
+        print_text(guard(objects[0], lambda: _text(_read(jobs[0]), jobs[0])))
         return
     if len(jobs) > 1:
         from .. import generate  # noqa: F401  # before the processes part
@@ -174,7 +192,7 @@ def _make(job: _Job) -> _Complaint | None:
     assert job.target is not None
     place = job.obj
     try:
-        data = read_file(job.obj)
+        data = _read(job)
         outputs: list[tuple[Path, str | bytes]] = [(job.target, _text(data, job))]
         if job.sidecar:
             outputs.append((job.target.parent / job.file_name, data))
@@ -188,6 +206,29 @@ def _make(job: _Job) -> _Complaint | None:
     except (OSError, BpfError, RecursionError) as error:
         return _Complaint(place, reason_of(error))
     return None
+
+
+def _name_of_linked(objects: Sequence[Path], output: Path | None, name: str | None) -> str:
+    if STDIO in objects:
+        raise click.UsageError("--link takes files, not standard input")
+    if name is not None:
+        return name
+    if output is None or output.suffix != ".py" or output.is_dir():
+        raise click.UsageError("--link makes one object of several: give --name, or -o OUT.py")
+    return output.stem.removesuffix("_skel")
+
+
+def _read(job: _Job) -> bytes:
+    if not job.linked:
+        return read_file(job.obj)
+    from bpfgen_runtime.linker import link
+
+    try:
+        return link(job.linked, name=job.file_name)
+    except LinkerError as error:
+        raise GenerateError(error.message.replace("\n ", ";")) from error
+    except OSError as error:
+        raise GenerateError(f"{error.filename}: {error.strerror}") from error
 
 
 def _text(data: bytes, job: _Job) -> str:

@@ -70,6 +70,16 @@ def test_readme_example_runs(tmp_path: Path) -> None:
     assert re.search(r"^user 0: \d+ program starts$", text, re.MULTILINE), text
 
 
+def test_lifecycle_counts_what_was_run() -> None:
+    """examples/lifecycle, linked of two sources, counts starts in one and ends in the other."""
+    done = _run(sys.executable, "-W", "error", str(ROOT / "examples/lifecycle/main.py"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "lifecycle-demo: started 3, ended 3",
+        "events of both sources: all counted",
+    ]
+
+
 @pytest.mark.needs("ip")
 def test_xdp_count_counts_what_was_sent() -> None:
     """examples/xdp_count prints the packets that it sent, by protocol, with their bytes."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from bpfgen_runtime.linker import link
+from bpfgen_runtime.loader import load_spec
 from click.testing import CliRunner
 
 from bpfgen.cli import main
@@ -97,6 +98,62 @@ def test_by_click(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["link", str(target), *map(str, INPUTS)])
     assert done.exit_code == 0, done.output
     assert target.read_bytes() == link(INPUTS)
+
+
+# --- bpfgen skeleton --link
+
+
+@pytest.mark.needs("clang", "libbpf-dev")
+@pytest.mark.parametrize("name", ["statics", "other_struct_of_that_name"])
+def test_skeleton_of_linked_objects(name: str, tmp_path: Path) -> None:
+    """Static variables of one name, and different structs of one name, make a module that works."""
+    inputs = next(case for case in CASES if case.name == name).objects()
+    target = tmp_path / "app_skel.py"
+    made = CliRunner().invoke(main, ["skeleton", "--link", *map(str, inputs), "-o", str(target)])
+    assert (made.exit_code, made.output) == (0, "")
+    (tmp_path / "app.bpf.o").write_bytes(link(inputs))
+    again = ["skeleton", str(tmp_path / "app.bpf.o"), "-o", str(target), "--check"]
+    assert CliRunner().invoke(main, again).exit_code == 0
+    code = "import app_skel; print(len(list(app_skel.App.open().progs)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True)
+    assert done.stderr == b""
+    assert int(done.stdout) == (1 if name == "statics" else 2)
+    if name != "statics":
+        assert "class S2(Struct):" in target.read_text()
+
+
+@pytest.mark.needs("clang", "libbpf-dev")
+def test_static_variables_of_one_name_have_their_own_places() -> None:
+    """The first of them is where the first object has it."""
+    spec = load_spec(link(next(case for case in CASES if case.name == "statics").objects()))
+    assert (spec.variables["count"].offset, spec.variables["count"].is_static) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--link", "a.o", "b.o"], "give --name, or -o OUT.py"),
+        (["--link", "a.o", "-", "--name", "x"], "not standard input"),
+    ],
+)
+def test_skeleton_link_usage(arguments: list[str], reason: str) -> None:
+    """What it cannot know, and what it does not read."""
+    done = CliRunner().invoke(main, ["skeleton", *arguments])
+    assert done.exit_code == 2
+    assert reason in done.stderr
+
+
+def test_skeleton_link_names_the_input(tmp_path: Path) -> None:
+    """One line names the module's object, and what is wrong with which input."""
+    missing = str(tmp_path / "missing.o")
+    arguments = ["skeleton", "--link", str(INPUTS[0]), missing, "--name", "app"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 1
+    assert done.stderr.endswith(f"app.bpf.o: {missing}: No such file or directory\n")
+    twice = CliRunner().invoke(main, ["skeleton", "--link", *2 * [str(INPUTS[0])], "--name", "app"])
+    assert twice.exit_code == 1
+    assert twice.stderr.count("\n") == 1
+    assert "both define it" in twice.stderr
 
 
 def test_click_is_spared() -> None:

@@ -75,6 +75,7 @@ CLAIMS = {
     "[project](examples/project)": PACKAGING + "test_hooks.py::test_isolated_build",
     "[xdp_count](examples/xdp_count)": DEMO + "test_xdp_count_counts_what_was_sent",
     "[tasktree](examples/tasktree)": DEMO + "test_tasktree_agrees_with_proc",
+    "[lifecycle](examples/lifecycle)": DEMO + "test_lifecycle_counts_what_was_run",
 }
 
 

@@ -208,11 +208,12 @@ def collect_variables(spec: ObjectSpec) -> dict[str, VariableSpec]:
     found: dict[str, VariableSpec] = {}
     if spec.btf is None:
         return found
-    by_place: dict[tuple[int, str], Symbol] = {
-        (symbol.shndx, symbol.name): symbol
-        for symbol in spec.image.symbols
-        if symbol.type == STT_OBJECT
-    }
+    by_place: dict[tuple[int, str], Symbol | None] = {}
+    for symbol in spec.image.symbols:
+        if symbol.type == STT_OBJECT:
+            # Two in one section: static variables of objects that were linked. BTF knows better.
+            key = (symbol.shndx, symbol.name)
+            by_place[key] = None if key in by_place else symbol
     for map_spec in spec.maps.values():
         section_index, size = map_spec.section_index, map_spec.value_size
         type_id: int | None = map_spec.value_type_id if map_spec.is_data else 0
@@ -230,10 +231,10 @@ def collect_variables(spec: ObjectSpec) -> dict[str, VariableSpec]:
             assert isinstance(var, Var)
             offset = place.offset
             is_static = var.linkage == BTF_VAR_STATIC
-            symbol = by_place.get((section_index, var.name))
-            if is_static and symbol is not None:
+            known = by_place.get((section_index, var.name))
+            if is_static and known is not None:
                 # `fix_up` knows no place for static variables, as their names need not be unique.
-                offset = symbol.value
+                offset = known.value
             if offset + place.size > size:
                 raise BtfError(f"variable {var.name!r} ends outside section {datasec.name!r}")
             found.setdefault(

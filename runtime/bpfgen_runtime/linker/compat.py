@@ -26,7 +26,7 @@ from ..btf.types import (
     Void,
     kind_name,
 )
-from ..errors import FormatError, LinkerError
+from ..errors import FormatError, LinkerError, NotSupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,13 +67,25 @@ def mismatch(known: OutputSymbol, source: InputObject, symbol: InputSymbol, type
 
 
 def c_text(source: InputObject, type_id: int) -> str:
-    """Return a declaration in C, with the members of structs that it names by value."""
+    """Return a VAR or FUNC in C, on one line; with the members of a struct that it contains."""
+    from ..btf.declarator import Declarators
+
     btf = source.btf
     assert btf is not None
+    declared = btf.type(type_id)
+    if not isinstance(declared, (Var, Func)):
+        raise AssertionError(f"{kind_name(declared.kind)} is no declaration")
     try:
-        return btf.c_name(type_id)
-    except FormatError as error:
+        c = Declarators(btf)
+        text = c.declare(declared.type, declared.name, 0)
+        element = btf.resolve(declared.type)
+        while isinstance(contained := btf.type(element), Array):
+            element = btf.resolve(contained.type)
+        if isinstance(contained, Struct) and contained.name:
+            text = f"{c.struct(element, 0)}; {text}"
+    except (FormatError, NotSupportedError) as error:
         return f"type [{type_id}]: {error.message}"
+    return " ".join(text.split())
 
 
 class _Comparison:

@@ -8,7 +8,7 @@ from sys import byteorder
 from ..errors import BpfError, NotSupportedError, SyscallError
 from ..sys import bpf
 from ..sys.call import failure
-from ..sys.elem import MISSING, make_delete, make_lookup, make_update, refusal
+from ..sys.elem import MISSING, are_numbers, make_delete, make_lookup, make_update, refusal
 from ..uapi import const as k
 from ..values import be, u32
 from ..values.ctype import placed
@@ -54,11 +54,13 @@ class ElementMap(Map):
     Its subclasses speak the protocols of Python; here is what the kernel offers them.
     """
 
-    __slots__ = ("_delete", "_find", "_store", "_take")
+    __slots__ = ("_delete", "_find", "_ready", "_store", "_take")
 
     #: `BPF_MAP_TYPE_*` of the maps that the class is for.
     TYPES: ClassVar[tuple[int, ...]] = ()
 
+    #: Free slots of `_find`; None where keys or values are no numbers.
+    _ready: Any
     _find: Callable[[Any], Any]
     _take: Callable[[Any], Any]
     _store: Callable[[Any, Any], None]
@@ -71,19 +73,23 @@ class ElementMap(Map):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            # The four functions are made at first use.
+            # Made at first use.
             if name not in ElementMap.__slots__:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             number, key, value = self.fileno(), self.key_type, self.value_type
-            if name == "_store":
+            if name == "_ready":
+                made = [] if are_numbers(key, value) else None
+            elif name == "_store":
                 made = make_update(number, key, value, self.name, self._full())
             elif name == "_delete":
                 made = make_delete(number, key, self.name)
             else:
-                command = k.BPF_MAP_LOOKUP_ELEM
+                command, free = k.BPF_MAP_LOOKUP_ELEM, (
+                    self._ready if are_numbers(key, value) else None
+                )
                 if name == "_take":
-                    command = k.BPF_MAP_LOOKUP_AND_DELETE_ELEM
-                made = make_lookup(number, command, key, value, self.name)
+                    command, free = k.BPF_MAP_LOOKUP_AND_DELETE_ELEM, None
+                made = make_lookup(number, command, key, value, self.name, free)
             setattr(self, name, made)
             return made
 
@@ -91,6 +97,7 @@ class ElementMap(Map):
         super().close()
         # What was made has the descriptor's number inside, which may soon be another file's.
         self._find = self._take = self._store = self._delete = self._closed_call
+        self._ready = None
 
     def _closed_call(self, *arguments: object) -> Any:
         self.fileno()  # raises ClosedError

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from bpfgen_runtime.errors import (
+    ClosedError,
     KeyExistsError,
     KeyMissingError,
     SyscallError,
@@ -206,3 +207,20 @@ def test_threads_do_not_share_buffers(make: Make, threads: int) -> None:
     for worker in workers:
         worker.join()
     assert wrong == []
+
+
+def test_lookups_of_numbers_again(make: Make) -> None:
+    """A lookup that went well before tells what is wrong now, and others go well after it."""
+    live = make(HashMap, k.BPF_MAP_TYPE_HASH, u32, u64)
+    live[1] = 1 << 63
+    for _ in range(3):
+        assert live[1] == 1 << 63
+        with pytest.raises(KeyMissingError, match="look up 2 in map 'tested'"):
+            _ = live[2]
+        with pytest.raises(OverflowError, match="key of map 'tested': -1 does not fit u32"):
+            _ = live[-1]
+        with pytest.raises(TypeError, match="key of map 'tested': u32 needs an int"):
+            _ = live["x"]
+    live.close()
+    with pytest.raises(ClosedError, match="map 'tested' is closed"):
+        _ = live[1]

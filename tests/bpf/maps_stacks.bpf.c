@@ -17,14 +17,16 @@ struct {
 	__uint(value_size, 64 * sizeof(struct bpf_stack_build_id));
 } files SEC(".maps");
 
-__u32 pid;
+__u32 pid, done;
 __s64 kernel_id = -1, user_id = -1, file_id = -1;
 
-SEC("tp/syscalls/sys_enter_getpgid")
-int on_getpgid(void *ctx)
+/* Not tp/syscalls/…: before v6.13 these have the registers of user space, and no kernel stack. */
+SEC("raw_tp/sys_enter")
+int on_syscall(void *ctx)
 {
-	if (bpf_get_current_pid_tgid() >> 32 != pid)
+	if (done || bpf_get_current_pid_tgid() >> 32 != pid)
 		return 0;
+	done = 1;
 	kernel_id = bpf_get_stackid(ctx, &traces, 0);
 	user_id = bpf_get_stackid(ctx, &traces, BPF_F_USER_STACK);
 	file_id = bpf_get_stackid(ctx, &files, BPF_F_USER_STACK);

@@ -21,7 +21,7 @@ from tests.support.clang import compile_bpf
 
 @pytest.fixture
 def traced() -> Iterator[tuple[Any, Any, dict[str, int]]]:
-    """The maps of traces after this process has made the system call, and the traces' ids."""
+    """The maps of traces after this process has made a system call, and the traces' ids."""
     spec = load_spec(str(compile_bpf("maps_stacks")))
     with Object.load(spec) as loaded:
         data = loaded.data[".bss"]
@@ -33,7 +33,7 @@ def traced() -> Iterator[tuple[Any, Any, dict[str, int]]]:
             return int.from_bytes(raw, "little", signed=True)
 
         data[places["pid"].offset : places["pid"].offset + 4] = os.getpid().to_bytes(4, "little")
-        link = attach(loaded.programs["on_getpgid"])
+        link = attach(loaded.programs["on_syscall"])
         assert link is not None
         with link:
             os.getpgid(0)

@@ -322,6 +322,13 @@ def test_event_of_keyed_map() -> None:
 def test_big_endian_values() -> None:
     """The classes of a big-endian object read and write big-endian bytes; only load refuses it."""
     module = load_module(Case("bigendian").module)
+    with module.Bigendian.open() as opened:
+        header = opened.data.header
+        assert (header.version, header.length, header.delta, header.after) == (4, 5, -2, 0xABC)
+        assert header.word >> 24 == 0x45
+        assert header.to_bytes() == b"\x45" + header.to_bytes()[1:4] + b"\xab\xc0\0\0"
+        opened.data.at.header.length = 6
+        assert opened.data.header.word >> 24 == 0x46
     record = module.Record(
         at=1, delta=-2, kind=module.Kind.KIND_B, ports=(3, 4), comm="abc", where=0xFFFF
     )
@@ -334,7 +341,7 @@ def test_big_endian_values() -> None:
         assert opened.rodata.limit == 1
         assert opened.data.counts == (3, 4)
         opened.data.counts = (0x0102, 5)
-        assert bytes(opened.spec.maps[".data"].contents).startswith(bytes(6) + b"\1\2")
+        assert bytes(opened.spec.maps[".data"].contents)[8:].startswith(bytes(6) + b"\1\2")
         with pytest.raises(NotSupportedError, match="big-endian"):
             opened.load()
         assert opened.data.counts == (0x0102, 5)

@@ -39,6 +39,21 @@ struct {
 	__type(value, enum kind);
 } kinds SEC(".maps");
 
+/* Bits are counted from the highest. */
+struct header {
+	union {
+		struct {
+			__u8 version : 4;
+			__u8 length : 4;
+			__s16 delta : 9;
+		};
+		__u32 word;
+	};
+	__u32 after : 12;
+};
+
+struct header header = {.version = 4, .length = 5, .delta = -2, .after = 0xabc};
+
 const volatile __u32 limit = 1;
 const volatile __u8 byte = 2;
 struct record last;

@@ -125,8 +125,7 @@ def provide_vmlinux_h(config: Config) -> None:
         return
     if not path.is_file():
         raise GenerateError(
-            f"vmlinux_h: {path} is not there: make it by `bpftool btf dump file "
-            f"/sys/kernel/btf/vmlinux format c > {path.name}`"
+            f"vmlinux_h: {path} is not there: make it by `bpfgen vmlinux > {path.name}`"
         )
     if path.name != "vmlinux.h":
         from . import publish
@@ -183,8 +182,8 @@ def _hint(clang: str, diagnostics: str) -> str:
         )
     if "'vmlinux.h' file not found" in diagnostics:
         return (
-            "set vmlinux_h = PATH in [tool.bpfgen]; a file for it comes from `bpftool btf dump "
-            "file /sys/kernel/btf/vmlinux format c`"
+            'make it by `bpfgen vmlinux > vmlinux.h`, and set vmlinux_h = "vmlinux.h" in '
+            "[tool.bpfgen]"
         )
     if "'bpf/bpf_helpers.h' file not found" in diagnostics:
         return "libbpf's headers are missing (Debian, Ubuntu: apt-get install libbpf-dev)"

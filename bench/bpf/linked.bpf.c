@@ -4,6 +4,10 @@
 #include <stddef.h>
 #include <bpf/bpf_helpers.h>
 
+#ifndef ID
+#define ID 0
+#endif
+
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
 #define OWN(name) PASTE(name, ID)

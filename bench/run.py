@@ -60,10 +60,31 @@ def main() -> int:
 
 
 def _rows(stack: ExitStack) -> list[Row]:
-    from bench.rows import core, kernel_btf, linking, map_tables, maps, open_load, processes, ring
+    from bench.rows import (
+        btf_dump,
+        core,
+        kernel_btf,
+        linking,
+        map_tables,
+        maps,
+        open_load,
+        processes,
+        ring,
+    )
     from bench.rows import values as values_
 
-    modules = (processes, open_load, core, maps, map_tables, ring, kernel_btf, linking, values_)
+    modules = (
+        processes,
+        open_load,
+        core,
+        maps,
+        map_tables,
+        ring,
+        kernel_btf,
+        btf_dump,
+        linking,
+        values_,
+    )
     return [row for module in modules for row in module.rows(stack)]
 
 

@@ -117,7 +117,7 @@ class _Writer:
             if member is not None and member.name:
                 self.parts.append(f".{member.name} = ")
             if not self._in_array and not isinstance(t, (Var, Datasec)):
-                self.parts.append(f"({self._names.declare(type_id, '', 0)})")
+                self.parts.append(f"({self._type_name(type_id)})")
         if isinstance(t, Struct):
             self._struct(t, at)
         elif isinstance(t, Array):
@@ -128,6 +128,12 @@ class _Writer:
             self._section(t, at)
         else:
             self._end(self._scalar(t, type_id, at, bits))
+
+    def _type_name(self, type_id: int) -> str:
+        try:
+            return self._names.declare(type_id, "", 0)
+        except IndexError as cause:
+            raise self._error(type_id, "refers to a type id that does not exist") from cause
 
     def _start_line(self) -> None:
         if not self.compact:
@@ -175,7 +181,7 @@ class _Writer:
 
     def _variable(self, t: Var, at: int) -> None:
         linkage = {BTF_FUNC_STATIC: "static ", BTF_FUNC_EXTERN: "extern "}.get(t.linkage, "")
-        self.parts.append(f"{linkage}{self._names.declare(t.type, '', 0)} {t.name} = ")
+        self.parts.append(f"{linkage}{self._type_name(t.type)} {t.name} = ")
         self.value(t.type, at)
 
     def _section(self, t: Datasec, at: int) -> None:

@@ -45,6 +45,8 @@ _BEHIND = MODIFIER_KINDS | {BTF_KIND_DECL_TAG}
 _PACKED = " __attribute__((packed))"
 _U32_MAX = 0xFFFFFFFF
 _MAX_ALIGN = 1 << 16
+#: Nameless bitfields in all structs: a kernel's have some 10,000.
+_MAX_PADDING = 1 << 18
 #: Integers that padding is made of, by their bits.
 UNITS = {64: "long", 32: "int", 16: "short", 8: "char"}
 
@@ -58,6 +60,7 @@ class Places:
         self._units = tuple(UNITS) if self._pointer == 8 else tuple(UNITS)[1:]
         #: By type id: bytes, and bytes of alignment; 0 where C has none.
         self._sizes: dict[int, tuple[int, int]] = {}
+        self._left = _MAX_PADDING
         self._attributes: dict[int, str] = {}
         #: Unions that are larger than their members, by no alignment's doing.
         self._enlarged: set[int] = set()
@@ -196,6 +199,12 @@ class Places:
                 boundary = end
             found.append((0, -bits, boundary - start))
             start = boundary
+            self._left -= 1
+            if self._left < 0:
+                raise BtfError(
+                    f"the structs need more than {_MAX_PADDING} pieces of padding",
+                    section=SECTION,
+                )
 
     def _error(self, type_id: int, what: str) -> BtfError:
         kind = kind_name(self._flat.kinds[type_id])

@@ -333,6 +333,7 @@ def _slots(fd: int) -> list[Any]:
 # --- at open
 
 
+@pytest.mark.host_only  # no kernel is asked
 @pytest.mark.parametrize("case", _params(opens=True))
 def test_open_finds_the_same(case: Case, tmp_path: Path) -> None:
     """Names, order, types, flags, sizes and code of programs and maps are libbpf's."""
@@ -412,6 +413,7 @@ def _attach_type(prog_type: int, program: Any) -> int:
     return attach_type
 
 
+@pytest.mark.host_only
 @pytest.mark.parametrize("case", _params(opens=False))
 def test_neither_opens(case: Case, tmp_path: Path) -> None:
     """What libbpf refuses at open is refused there."""

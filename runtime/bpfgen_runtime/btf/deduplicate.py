@@ -6,13 +6,23 @@ which states of an automaton are equivalent, and it is answered in the same way:
 classes by their own words, and a class is split as long as its types refer to different classes.
 What is never split is equal.
 
-libbpf instead compares graphs pair by pair. The outcome is the same, but here it does not depend
-upon the order of types, it is complete (deduplicating the result changes nothing), and the time is
-bounded by n log n for n references, whatever the input.
+libbpf instead compares graphs pair by pair. Where no name has several definitions the outcome is
+the same, but here it does not depend upon the order of types, and the time is bounded by n log n
+for n references, whatever the input. The outcome is complete: deduplicating it changes nothing.
 
 Forward declarations. A FWD of a name is taken for the struct or union of that name as long as all
 of these turn out to be equal, *given* that assumption about all such names: so two objects which
-each define one half of a cycle, and declare the other, come out as one. What the base of a split
+each define one half of a cycle, and declare the other, come out as one.
+
+Where the definitions of a name differ, the types around its FWD decide (forward.py): a type that
+equals another one, but for declaring what that one defines, is taken for it. The name's other FWDs
+then go for one definition that was met so, as in libbpf; without such a meeting they stay FWDs.
+Each round of this takes at least one type out and begins anew; its comparisons are bounded by the
+number of types, and what that bound cuts off stays as it is. Several definitions may fit: which one
+is taken depends upon the order of types, as in libbpf, but not always in its way. So libbpf leaves
+fewer types in about one of a hundred such cases, mostly by one or two, and more in more of them.
+
+What the base of a split
 BTF declares stays a declaration, as the base cannot change. (libbpf may take types of the base for
 such that say more, depending upon their order.)
 """
@@ -22,6 +32,7 @@ from __future__ import annotations
 from .btf import Btf
 from .encoder import StringTable, assemble
 from .fields import IDS, check_ids, ids_of, own_records, rewrite
+from .forward import Forwards
 from .refine import Partition
 from .types import (
     BTF_KIND_ARRAY,
@@ -34,6 +45,7 @@ from .types import (
     BTF_KIND_FWD,
     BTF_KIND_INT,
     BTF_KIND_STRUCT,
+    BTF_KIND_TYPEDEF,
     BTF_KIND_UNION,
     BTF_KIND_VAR,
 )
@@ -48,6 +60,8 @@ if TYPE_CHECKING:
 __all__ = ["Deduped", "dedup"]
 
 _COMPOSITES = (BTF_KIND_STRUCT, BTF_KIND_UNION)
+#: What may go for another type that says more; whatever else refers to these follows.
+_MERGED = (*_COMPOSITES, BTF_KIND_TYPEDEF)
 _ENUMS = (BTF_KIND_ENUM, BTF_KIND_ENUM64)
 #: Never merged: two variables are two even if they are declared alike.
 _UNIQUE = (BTF_KIND_VAR, BTF_KIND_DATASEC)
@@ -163,7 +177,7 @@ class _Graph:
             name = self.texts[record[0]]
             if (name, record[1]) in heads or name in names:
                 self._add(type_id, kind, record)
-        #: What a declaration of an enum stands for.
+        #: What takes a type's place: for a declared enum the full one.
         self.instead: dict[int, int] = {
             declared: self.enums[name]
             for name, each in self.declared_enums.items()
@@ -221,6 +235,65 @@ class _Graph:
 
     def representatives(self) -> dict[int, int]:
         """Return the type that stands for each type: the one of its class with the lowest id."""
+        meant: dict[int, int] = {}
+        while True:
+            found = self._first_of_each_class()
+            new = self._less_than_others(found, meant)
+            if not new:
+                return found
+            self._replace(new)
+
+    def _less_than_others(self, found: dict[int, int], meant: dict[int, int]) -> dict[int, int]:
+        """Return what is to go for what, of the types that only declarations tell apart.
+
+        Args:
+            found: what stands for each type.
+            meant: the definition that each declaration was seen in place of, gathered here.
+        """
+        definitions = {
+            found[declared[0]]: {found[node] for node in self.defined[what]}
+            for what, declared in self.declared.items()
+            if what in self.defined and what not in self._open
+        }
+        if not definitions:
+            return {}
+        kind_of = self.btf.kind
+        heads = {node for node in self.children if found[node] == node}
+        forwards = Forwards(
+            {node: self.signatures[node] for node in heads},
+            lambda node: [found.get(child, child) for child in self.children[node]],
+            [node for node in heads if kind_of(node) in _MERGED],
+            definitions,
+            self.btf.start_id,
+        )
+        for declared, definition in forwards.seen.items():
+            meant.setdefault(declared, definition)
+        new = forwards.merged | forwards.bound
+        if not new:
+            # The rest of these goes last, as whatever may be merged without has been.
+            new = {node: found[meant[node]] for node in definitions if node in meant}
+        return {node: new[first] for node, first in found.items() if first in new}
+
+    def _replace(self, new: dict[int, int]) -> None:
+        """Take types out of the graph, and let what refers to them refer to others instead."""
+        instead = self.instead
+        instead.update(new)
+        for node in instead:
+            target = instead[node]
+            while target in instead:
+                target = instead[target]
+            instead[node] = target
+        for node in new:
+            self.children.pop(node, None)
+            self.signatures.pop(node, None)
+        for named in (self.defined, self.declared):
+            for what, nodes in list(named.items()):
+                named[what] = [node for node in nodes if node not in new]
+                if not named[what]:
+                    del named[what]
+
+    def _first_of_each_class(self) -> dict[int, int]:
+        """Return the same for types that are equal but for declarations of unambiguous names."""
         self._open = {what: each for what, each in self.declared.items() if what in self.defined}
         tokens = {
             node: what
@@ -286,8 +359,8 @@ class _Graph:
         for what, declared in self._open.items():
             definition = found[self.defined[what][0]]
             found.update(dict.fromkeys(declared, definition))
-        for declared_enum, definition in self.instead.items():
-            found[declared_enum] = found[definition]
+        for node, target in self.instead.items():
+            found[node] = found[target]
         return found
 
 

@@ -321,7 +321,7 @@ def test_vmlinux_h(project: Path) -> None:
     source.write_text(COUNT.replace("<linux/bpf.h>", '"vmlinux.h"'))
     result = build()
     assert result.exit_code == 1
-    assert "set vmlinux_h = PATH in [tool.bpfgen]" in result.stderr
+    assert "bpfgen vmlinux > vmlinux.h" in result.stderr
     header = project / "headers/kernel.h"
     header.parent.mkdir()
     header.write_text("#include <linux/bpf.h>\n")

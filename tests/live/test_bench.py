@@ -23,6 +23,6 @@ def test_one_row(tmp_path: Path) -> None:
     assert done.returncode == (0 if row["ok"] else 1), done.stderr
     assert "map lookup" in done.stdout
     assert (row["row"], row["unit"], row["peer_name"]) == ("map lookup", "ns", "C on libbpf")
-    assert row["target"] == "ratio <= 3"
+    assert row["target"] == "ratio <= 2.6"
     assert row["ours"] / row["peer"] == pytest.approx(row["ratio"])
     assert row["peer"] > 0

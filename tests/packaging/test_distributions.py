@@ -60,7 +60,7 @@ def test_templates_reach_wheel_sdist_and_editable_install(built: Built) -> None:
 @pytest.mark.parametrize(
     ("name", "requirements"),
     [
-        ("bpfgen", ["bpfgen-runtime==", "jinja2", "black", "click", "rich"]),
+        ("bpfgen", ["bpfgen-runtime==", "jinja2", "black", "click", "rich", "tomli"]),
         ("bpfgen_runtime", ["pyelftools"]),
     ],
 )

@@ -491,7 +491,12 @@ class Watcher:
 
     def __enter__(self) -> Watcher:
         command = [str(BPFGEN), "build", "--watch"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        # A shell starts what it runs in the background with Ctrl-C ignored.
+        self.process = subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         assert self.process.stderr is not None
         self.stderr = self.process.stderr
         return self

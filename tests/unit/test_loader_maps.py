@@ -194,8 +194,8 @@ def test_wrong_definitions(make: Callable[[Types], Fields], message: str) -> Non
 
 
 def test_key_without_size() -> None:
-    """A key of a type without size is a BtfError."""
-    with pytest.raises(BtfError, match="has no size"):
+    """A key of a type without size is refused; the message says where such types come from."""
+    with pytest.raises(FormatError, match="key is 'struct later', which is only declared"):
         load(lambda t: [("type", t.uint(1)), ("key", t.pointer(t.add(Fwd("later"))))])
 
 

@@ -119,7 +119,7 @@ def _command(tests: list[str], out: Path) -> str:
         "-p",
         "no:hypothesispytest",
         "-m",
-        "not host_only",
+        "live and not host_only",
     ]
     words += ["--durations=10", f"--junitxml={out}/junit.xml", *tests]
     # What is missing there is not to be skipped: it is this machine's file system.

@@ -24,7 +24,7 @@ from tests.support.libbpf import LibbpfObject
 from tests.support.linkcases import CASES, CONFLICTS_AND_WORDS, Case, compile_all
 from tests.support.requirements import tool
 
-pytestmark = pytest.mark.needs("bpftool", "clang", "libbpf-dev")
+pytestmark = [pytest.mark.host_only, pytest.mark.needs("bpftool", "clang", "libbpf-dev")]
 
 #: What bpftool 7.1 gets wrong: where another definition than the first counts, the DATASEC keeps
 #: the first one's place or size. Of maps libbpf then refuses what it has linked itself.

@@ -34,6 +34,12 @@ from bpfgen_runtime.uapi import const as k
 #: Set by tools/test_kernels.py in its virtual machines.
 IN_MATRIX = os.environ.get("BPFGEN_MATRIX") == "true"
 
+
+def many(count: int) -> int:
+    """Give a number of elements that stands for many; fewer where instructions are translated."""
+    return max(count // 10, 1) if IN_MATRIX else count
+
+
 Version = tuple[int, int]
 #: True: it works. False: the kernel lacks it. None: it cannot be seen, or this machine refuses it.
 Probe = Callable[[], bool | None]

@@ -22,6 +22,7 @@ from bpfgen_runtime.values import (
     u64,
 )
 
+from tests.support.kernels import many
 from tests.support.maps import CPUS, HASHES, Make
 
 
@@ -30,9 +31,9 @@ def test_many_elements(make: Make, steps: str, cls: type[Any], map_type: int) ->
     """Thousands of elements are set, read, counted and deleted, with batches and without."""
     live = make(cls, map_type, u32, u32, 20_000)
     per_cpu = cls is PerCpuHashMap
-    pairs = {n * 7: (n,) * CPUS if per_cpu else n for n in range(5000)}
+    pairs = {n * 7: (n,) * CPUS if per_cpu else n for n in range(many(5000))}
     live.update(pairs)
-    assert len(live) == 5000
+    assert len(live) == many(5000)
     assert live.to_dict() == pairs
     assert set(live) == set(pairs)
     live.clear()
@@ -50,8 +51,8 @@ def test_huge_values(make: Make, steps: str) -> None:
 def test_bucket_larger_than_a_batch(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one hash bucket holds more than was asked for, more is asked for."""
     monkeypatch.setattr(batch_module, "CHUNK", 1)
-    live = make(HashMap, k.BPF_MAP_TYPE_HASH, u32, u64, 4096)
-    pairs = {n: n for n in range(4096)}
+    live = make(HashMap, k.BPF_MAP_TYPE_HASH, u32, u64, many(4096))
+    pairs = {n: n for n in range(many(4096))}
     live.update(pairs)
     assert live.to_dict() == pairs
 
@@ -59,12 +60,12 @@ def test_bucket_larger_than_a_batch(make: Make, monkeypatch: pytest.MonkeyPatch)
 def test_deleting_while_iterating(make: Make, steps: str) -> None:
     """A loop may delete the keys that it gets, and gets each of them once."""
     live = make(HashMap, k.BPF_MAP_TYPE_HASH, u32, u64, 10_000)
-    live.update({n: n for n in range(3000)})
+    live.update({n: n for n in range(many(3000))})
     seen = []
     for key in live:
         seen.append(key)
         del live[key]
-    assert sorted(seen) == list(range(3000))
+    assert sorted(seen) == list(range(many(3000)))
     assert len(live) == 0
 
 

@@ -58,6 +58,20 @@ class Case:
         return compiled
 
 
+_DUMMY_OPS = """
+struct bpf_dummy_ops_state { int val; };
+struct bpf_dummy_ops { int (*test_1)(struct bpf_dummy_ops_state *cb); };
+"""
+
+
+def _dummy_ops(name: str) -> str:
+    """A struct_ops map of the kernel's test struct, and its program."""
+    return _DUMMY_OPS + f"""
+SEC("struct_ops/test_1") int {name}_1(unsigned long long *ctx) {{ return 3; }}
+SEC(".struct_ops") struct bpf_dummy_ops {name} = {{ .test_1 = (void *){name}_1 }};
+"""
+
+
 @functools.cache
 def compile_all() -> None:
     """Compile what all cases need, two files at a time, so that one test does not pay for all."""
@@ -114,6 +128,7 @@ CASES = [
     Case("single", (GPL + _run("return 5;"),), 5),
     Case("two_programs", (GPL + _run("return 5;"), _run("return 6;", name="other")), 5),
     Case("second_runs", (GPL + _run("return 5;", name="other"), _run("return 6;")), 6),
+    Case("struct_ops", (GPL + _dummy_ops("first") + _run("return 5;"), _dummy_ops("second")), 5),
     Case("two_sections", (GPL + _run("return 5;"), _run("return 2;", "xdp", "other")), 5),
     Case(
         "call_forward",

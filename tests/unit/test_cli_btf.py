@@ -14,6 +14,7 @@ from bpfgen_runtime.btf.listing import dump_raw
 from bpfgen_runtime.loader import load_spec
 from click.testing import CliRunner, Result
 
+from bpfgen import btfsource
 from bpfgen.cli import main
 from tests.support.clang import compile_source
 
@@ -123,6 +124,21 @@ def test_base(blob: Path, tmp_path: Path) -> None:
     assert listed.stdout == ("[4] STRUCT 'user' size=16 vlen=1\n\t'node' type_id=2 bits_offset=0\n")
     text = run("btf", "dump", split, "--base", blob).stdout
     assert text.index("struct node {") < text.index("struct user {")
+
+
+def test_module(blob: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module's BTF continues the kernel's; `-` in its name counts as `_`."""
+    kernel = tmp_path / "kernel"
+    kernel.mkdir()
+    (kernel / "vmlinux").write_bytes(blob.read_bytes())
+    builder = BtfBuilder(Btf.parse(blob.read_bytes()))
+    builder.add(Struct("user", 16, [Member("node", 2, 0)]))
+    (kernel / "a_module").write_bytes(builder.build().to_bytes())
+    monkeypatch.setattr(btfsource, "_KERNEL", kernel)
+    monkeypatch.chdir(tmp_path)
+    listed = run("btf", "dump", "a-module", "--format", "raw")
+    assert listed.stdout == "[4] STRUCT 'user' size=16 vlen=1\n\t'node' type_id=2 bits_offset=0\n"
+    assert "struct user {\n\tstruct node node;\n" in run("btf", "dump", "a_module").stdout
 
 
 def test_wrong_input(blob: Path, tmp_path: Path) -> None:

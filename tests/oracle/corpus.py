@@ -446,6 +446,17 @@ _MAPS = (
             Set("map", "table", "numa_node", 0),
         ),
     ),
+    Case(
+        "a node that is not there",
+        ("numa_node", "setters"),
+        "kernel",
+        "create map 'table'",
+        source="maps_ring_sizes",
+        settings=(
+            Set("map", "table", "map_flags", k.BPF_F_NUMA_NODE),
+            Set("map", "table", "numa_node", 1000),
+        ),
+    ),
     Case("maps_ring_sizes", ("ring sizes", "CPU defaults")),
     Case(
         "a map that is not made",

@@ -66,7 +66,7 @@ DIFFERENCES = (
         "a typeless ksym is 0 where kptr_restrict hides addresses",
         "the load fails, unless the symbol is weak",
         "0 is not where the symbol is",
-        ("unit/test_externs_kallsyms.py::test_hidden_addresses",),
+        ("live/test_externs.py::test_hidden_addresses",),
     ),
     Difference(
         "set_insns",

@@ -83,7 +83,7 @@ REFUSALS: dict[str, Refusal] = {
     "btf_kinds": Refusal(EINVAL, r"Caller passes invalid args into func#1"),
     # maps
     "maps_inner_bare": Refusal(EINVAL, r"map 'bare': failed to create: Invalid argument\(-22\)"),
-    "a node that is not there": Refusal(EINVAL, r"map 'table': failed to create: Invalid arg"),
+    "maps_node": Refusal(EINVAL, r"map 'table': failed to create: Invalid arg"),
     "maps_wrong_key": Refusal(EINVAL, r"hash-of-maps 'outer' should have key size 4"),
     "maps_wrong_slot": Refusal(ESRCH, r"\.maps relo #0: '' isn't a valid program reference"),
     "pin of another map": Refusal(EINVAL, r"bpfgen_pinned': parameter mismatch"),

@@ -178,7 +178,7 @@ def _is_refusal(case: Case, theirs: Result) -> None:
 
 #: What the verifier says differently each time, or on other machines; and what libbpf says in its
 #: place where it has poisoned an instruction.
-_ADDRESS = re.compile(r"\b0xffff[0-9a-f]{12}\b")
+_ADDRESS = re.compile(r"\b0xff[0-9a-f]{14}\b")
 _TIME = re.compile(r"^verification time .*\n", re.MULTILINE)
 _POISONED = re.compile(r"\(85\) call unknown#\d+\ninvalid func unknown#\d+$", re.MULTILINE)
 _REWRITTEN = re.compile(

@@ -20,7 +20,7 @@ int instead(unsigned long long *ctx)
 	return 7;
 }
 
-SEC("fentry.s/__x64_sys_getpgid")
+SEC("fentry.s/bpf_fentry_test1")
 int may_sleep(unsigned long long *ctx)
 {
 	char byte = 0;

@@ -289,7 +289,11 @@ _PROGRAMS = (
     Case("load_tracing", ("tp_btf", "iter")),
     Case("attach_iters", ("iter", "tp_btf")),
     Case("attach_sleepable", ("flags", "iter"), needs=("iterators that may sleep",)),
-    Case("attach_functions", ("fentry", "fmod_ret", "flags"), needs=("fentry",)),
+    Case(
+        "attach_functions",
+        ("fentry", "fmod_ret", "flags"),
+        needs=("fentry", "fmod_ret of the functions for tests"),
+    ),
     Case("attach_lsm", ("lsm", "flags"), needs=("LSM programs",)),
     Case("link_fentry", ("fentry",), needs=("fentry",)),
     Case("link_tracing", ("tp_btf", "tail calls")),

@@ -208,6 +208,8 @@ GATES = {
     "ring buffer": Gate((5, 8), _map_type(k.BPF_MAP_TYPE_RINGBUF, max_entries=4096)),
     "fentry": Gate((5, 5), _fentry),
     "LSM programs": Gate((5, 7), _lsm),
+    # Before, only with CONFIG_FUNCTION_ERROR_INJECTION, which Debian's kernels lack.
+    "fmod_ret of the functions for tests": Gate((6, 3)),
     "kprobe": Gate((4, 17), _kprobe),
     "perf link": Gate((5, 15), features.PERF_LINK.probe),
     "attach cookie": Gate((5, 15), features.BPF_COOKIE.probe),

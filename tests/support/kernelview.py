@@ -58,7 +58,7 @@ def program_view(fd: int, map_names: Mapping[int, str]) -> dict[str, Any]:
 def _with_names(code: bytes, map_names: Mapping[int, str]) -> list[tuple[Any, ...]]:
     insns: list[tuple[Any, ...]] = []
     for opcode, registers, offset, imm in struct.iter_unpack("=BBhi", code):
-        if opcode == 0 and insns and insns[-1][0] == _LDIMM64 and -0x10000 <= imm < -0x100:
+        if opcode == 0 and insns and insns[-1][0] == _LDIMM64 and -0x1000000 <= imm < -0x100:
             # An address of memory, as of a timer's program: another one in each load.
             insns[-1] = (*insns[-1][:3], "an address")
             insns.append((opcode, registers, offset, "an address"))

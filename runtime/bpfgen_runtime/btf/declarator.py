@@ -48,6 +48,8 @@ _MAX_LEVEL = 64
 #: Declarations, written ones and parameters, for each word of the types: what is behind that comes
 #: of nameless types that others use again and again, whose text would not end.
 _PER_WORD = 16
+#: Types whose declarations are kept, to be put around other names.
+_KEPT_CHAINS = 1 << 12
 
 
 class Declarators:
@@ -208,6 +210,8 @@ class Declarators:
         else:
             chain = (qualifiers, head, left, right)
         if keep:
+            if len(self._chains) >= _KEPT_CHAINS:
+                self._chains.clear()
             self._chains[type_id] = chain
         return chain
 

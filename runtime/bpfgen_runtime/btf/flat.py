@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+#: Strings that are kept decoded; most of a kernel's are the name of one thing.
+_KEPT_NAMES = 1 << 13
+
+
 class Flat:
     """What passes over all types read, without a call for each.
 
@@ -60,7 +64,7 @@ def flat_of(btf: Btf) -> Flat:
 
 
 class _Names(dict[int, str]):
-    """Strings by their offset, decoded when they are first asked for."""
+    """Strings by their offset, decoded when they are asked for; the latest ones are kept."""
 
     def __init__(self, strings: bytes) -> None:
         super().__init__({0: ""})
@@ -73,5 +77,8 @@ class _Names(dict[int, str]):
                 section=SECTION,
             )
         raw = self._strings[offset : self._strings.find(b"\0", offset)]
+        if len(self) >= _KEPT_NAMES:
+            self.clear()
+            self[0] = ""
         text = self[offset] = raw.decode("utf-8", "surrogateescape")
         return text

@@ -6,7 +6,7 @@ from struct import pack
 
 from ..errors import BtfError
 from .decode import decode
-from .parse import LARGE, SECTION, Header, index_records, words_of
+from .parse import LARGE, SECTION, Header, around, bytes_of, index_records, words_of
 from .types import (
     BTF_KIND_DATASEC,
     BTF_KIND_DECL_TAG,
@@ -20,10 +20,14 @@ from .types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 #: As in libbpf and the kernel: a longer chain of modifiers or of nested types is taken for a loop.
 MAX_RESOLVE_DEPTH = 32
+
+#: Elements that are picked at once: each is a Python number for as long as that takes.
+_PIECE = 1 << 13
 
 _LONG_NAMES = (
     "long int",
@@ -56,12 +60,11 @@ class Btf:
             raise BtfError("split BTF and its base differ in byte order", section=SECTION, offset=0)
         #: "<" or ">".
         self.byte_order: str = header.byte_order
-        self._data = data
         #: Id of the first type that is in this blob and not in the base.
         self.start_id: int = 1 if base is None else len(base)
         self._start_str_off: int = 0 if base is None else base._end_str_off
         self._end_str_off: int = self._start_str_off + header.str_len
-        self._strings = self._check_strings()
+        self._strings = self._check_strings(data)
         self._words = words_of(data, header)
         base_layout = () if base is None else base.header.layout
         self._starts = index_records(self._words, header, base_layout)
@@ -74,8 +77,14 @@ class Btf:
         self._aligns: dict[int, int] = {}
         self._tags: dict[tuple[int, int], list[str]] | None = None
         self._pointer_size: int | None = None
+        #: The whole blob; of a large one only what the words and the strings do not say.
+        self._data = data
+        self._around: tuple[bytes, bytes, bytes] | None = None
         if header.type_len < LARGE:
             self.check_names()
+        else:
+            self._data = b""
+            self._around = around(data, header)
 
     @classmethod
     def parse(cls, data: bytes | bytearray | memoryview, *, base: Btf | None = None) -> Btf:
@@ -105,7 +114,11 @@ class Btf:
 
     def to_bytes(self) -> bytes:
         """Return the blob, byte for byte as it was given."""
-        return self._data
+        if self._around is None:
+            return self._data
+        head, between, tail = self._around
+        records = bytes_of(self._words, self.header)
+        return b"".join((head, records, between, self._strings, tail))
 
     # --- types ------------------------------------------------------------------------------------
 
@@ -236,7 +249,7 @@ class Btf:
         if self._name_table is None:
             names = _pick(self._words, self._starts)
             start = self._start_str_off
-            own = names if not start else [name - start for name in names if name >= start]
+            own = [name - start for name in names if name >= start] if start else names
             # The byte before each name: an IndexError where a name is beyond the strings, and not
             # 0 where it is the end of another string. Compilers and pahole do not share strings so,
             # and `find` need not look for names that are the end of others then.
@@ -244,7 +257,10 @@ class Btf:
                 self._shares_suffixes = any(_pick((b"\0" + self._strings)[:-1], own))
             except IndexError:
                 raise self._bad_name(names) from None
-            self._name_table = pack(f"={len(names)}I", *names)
+            if isinstance(names, (list, tuple)):
+                self._name_table = pack(f"={len(names)}I", *names)
+            else:
+                self._name_table = names.tobytes()
         return self._name_table
 
     def _bad_name(self, names: Sequence[int]) -> BtfError:
@@ -403,7 +419,7 @@ class Btf:
 
     # --- for the modules of this package ----------------------------------------------------------
 
-    def records(self) -> tuple[Sequence[int], list[int]]:
+    def records(self) -> tuple[Sequence[int], Sequence[int]]:
         """Return all own words, and the index of each own record's first word."""
         return self._words, self._starts
 
@@ -452,9 +468,9 @@ class Btf:
             section=SECTION,
         )
 
-    def _check_strings(self) -> bytes:
+    def _check_strings(self, data: bytes) -> bytes:
         start, size = self.header.str_start, self.header.str_len
-        strings = self._data[start : start + size]
+        strings = data[start : start + size]
         if self.base is not None and not size:
             return strings
         if not strings.endswith(b"\0"):
@@ -470,11 +486,21 @@ class Btf:
         return strings
 
 
-def _pick(source: Sequence[int], indexes: Sequence[int]) -> Sequence[int]:
-    """Return source[i] for each i of indexes."""
+def _pick(
+    source: Sequence[int], indexes: Sequence[int]
+) -> list[int] | tuple[int, ...] | array[int]:
+    """Return source[i] for each i of indexes; many of them packed, as 32 bits each."""
     if len(indexes) < 1000:
         return [source[i] for i in indexes]
     from _operator import itemgetter  # half the time of a loop; `operator` imports more
 
-    picked: tuple[int, ...] = itemgetter(*indexes)(source)
-    return picked
+    if len(indexes) <= _PIECE:
+        picked: tuple[int, ...] = itemgetter(*indexes)(source)
+        return picked
+    from array import array
+
+    packed = array("I")
+    for start in range(0, len(indexes), _PIECE):
+        # A 0 before them: with a single index there would be no tuple.
+        packed.extend(itemgetter(0, *indexes[start : start + _PIECE])(source)[1:])
+    return packed

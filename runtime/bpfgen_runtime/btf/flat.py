@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from ..errors import BtfError
 from .btf import Btf
 from .parse import SECTION
@@ -28,18 +30,16 @@ class Flat:
         chain = [btf]
         while chain[-1].base is not None:
             chain.append(chain[-1].base)
+        self.starts = array("I", (0,))
         if len(chain) == 1:
             words, starts = btf.records()
             self.words: Sequence[int] = words
-            self.starts = [0, *starts]
+            self.starts.extend(starts)
         else:
-            from array import array
-
             joined = array("I")
-            self.starts = [0]
             for each in reversed(chain):
                 words, starts = each.records()
-                self.starts += [len(joined) + at for at in starts]
+                self.starts.extend([len(joined) + at for at in starts])
                 joined.extend(words)
             self.words = joined
         self._strings = b"".join(each.string_section() for each in reversed(chain))

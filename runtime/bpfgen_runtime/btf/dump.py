@@ -285,7 +285,8 @@ class _Dumper:
 
             flat = self._flat
             marks = self._referenced = bytearray(len(flat.starts))
-            ends = [*flat.starts[2:], len(flat.words)]
+            ends = flat.starts[2:]
+            ends.append(len(flat.words))
             for at, end, kind in zip(flat.starts[1:], ends, flat.kinds[1:], strict=True):
                 if IDS.get(kind):
                     for target in ids_of(kind, flat.words[at:end]):

@@ -20,13 +20,12 @@ from .types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 #: As in libbpf and the kernel: a longer chain of modifiers or of nested types is taken for a loop.
 MAX_RESOLVE_DEPTH = 32
 
-#: Elements that are picked at once: each is a Python number for as long as that takes.
+#: Types whose names are looked at in one go: each is a Python number for as long as that takes.
 _PIECE = 1 << 13
 
 _LONG_NAMES = (
@@ -247,29 +246,31 @@ class Btf:
     def _names(self) -> bytes:
         """Return the name offsets of all own types as packed words, checked."""
         if self._name_table is None:
-            names = _pick(self._words, self._starts)
-            start = self._start_str_off
-            own = [name - start for name in names if name >= start] if start else names
             # The byte before each name: an IndexError where a name is beyond the strings, and not
             # 0 where it is the end of another string. Compilers and pahole do not share strings so,
             # and `find` need not look for names that are the end of others then.
-            try:
-                self._shares_suffixes = any(_pick((b"\0" + self._strings)[:-1], own))
-            except IndexError:
-                raise self._bad_name(names) from None
-            if isinstance(names, (list, tuple)):
-                self._name_table = pack(f"={len(names)}I", *names)
-            else:
-                self._name_table = names.tobytes()
+            before = (b"\0" + self._strings)[:-1]
+            start = self._start_str_off
+            packed = []
+            for first in range(0, len(self._starts), _PIECE):
+                names = _pick(self._words, self._starts[first : first + _PIECE])
+                own = names if not start else [name - start for name in names if name >= start]
+                try:
+                    self._shares_suffixes |= any(_pick(before, own))
+                except IndexError:
+                    raise self._bad_name(first, names) from None
+                packed.append(pack(f"={len(names)}I", *names))
+            self._name_table = b"".join(packed)
         return self._name_table
 
-    def _bad_name(self, names: Sequence[int]) -> BtfError:
-        number = next(i for i, name in enumerate(names) if name >= self._end_str_off)
+    def _bad_name(self, first: int, names: Sequence[int]) -> BtfError:
+        end = self._end_str_off
+        at, name = next((i, name) for i, name in enumerate(names) if name >= end)
         return BtfError(
-            f"type [{self.start_id + number}]: its name at {names[number]:#x} is beyond the "
-            f"strings' end ({self._end_str_off:#x})",
+            f"type [{self.start_id + first + at}]: its name at {name:#x} is beyond the strings' "
+            f"end ({end:#x})",
             section=SECTION,
-            offset=self.offset_of(self._starts[number]),
+            offset=self.offset_of(self._starts[first + at]),
         )
 
     def check_names(self) -> None:
@@ -486,21 +487,11 @@ class Btf:
         return strings
 
 
-def _pick(
-    source: Sequence[int], indexes: Sequence[int]
-) -> list[int] | tuple[int, ...] | array[int]:
-    """Return source[i] for each i of indexes; many of them packed, as 32 bits each."""
+def _pick(source: Sequence[int], indexes: Sequence[int]) -> Sequence[int]:
+    """Return source[i] for each i of indexes."""
     if len(indexes) < 1000:
         return [source[i] for i in indexes]
     from _operator import itemgetter  # half the time of a loop; `operator` imports more
 
-    if len(indexes) <= _PIECE:
-        picked: tuple[int, ...] = itemgetter(*indexes)(source)
-        return picked
-    from array import array
-
-    packed = array("I")
-    for start in range(0, len(indexes), _PIECE):
-        # A 0 before them: with a single index there would be no tuple.
-        packed.extend(itemgetter(0, *indexes[start : start + _PIECE])(source)[1:])
-    return packed
+    picked: tuple[int, ...] = itemgetter(*indexes)(source)
+    return picked

@@ -229,7 +229,9 @@ class MapSpec(_Spec):
         """Take a map that is in the kernel instead of creating one.
 
         As in libbpf this map's size, flags and type then hold, whatever the definition says, and
-        its contents stay. `load` duplicates the descriptor, so keep it open until then.
+        its contents stay. `load` duplicates the descriptor, so keep it open until then. With a pin
+        by name or a `pin_path`, a map that is pinned there goes first, and must be like this one;
+        if there is none, this one is pinned.
 
         Args:
             source: a `Map`, a descriptor, or None to create a map after all.

@@ -289,6 +289,26 @@ _PROGRAMS = (
         ),
     ),
     Case(
+        "target, then type",
+        ("setters", "tp_btf"),
+        source="ext_ksym_address",
+        settings=(
+            Set("program", "read_addresses", "expected_attach_type", k.BPF_TRACE_RAW_TP),
+            Set("program", "read_addresses", "attach_target", "sched_process_exec"),
+            Set("program", "read_addresses", "type", k.BPF_PROG_TYPE_TRACING),
+        ),
+    ),
+    Case(
+        "type, then target",
+        ("setters", "tp_btf"),
+        source="ext_ksym_address",
+        settings=(
+            Set("program", "read_addresses", "expected_attach_type", k.BPF_TRACE_RAW_TP),
+            Set("program", "read_addresses", "type", k.BPF_PROG_TYPE_TRACING),
+            Set("program", "read_addresses", "attach_target", "sched_process_exec"),
+        ),
+    ),
+    Case(
         "flags",
         ("setters", "flags"),
         source="load_sections",

@@ -219,6 +219,12 @@ _EXTERNS = (
 
 _PROGRAMS = (
     Case("load_plain", ("subprograms",)),
+    Case(
+        "load_library",
+        ("subprograms",),
+        libbpf=(1, 5),
+        facts={"map totals": {"max_entries": 3, "type": k.BPF_MAP_TYPE_ARRAY}},
+    ),
     Case("load_sections", ("autoload", "flags"), needs=("XDP with fragments",)),
     Case("load_loops", ("subprograms", "global data")),
     Case("load_subprogs", ("subprograms",)),

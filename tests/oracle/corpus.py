@@ -479,6 +479,14 @@ _MAPS = (
     Case("maps_ops", ("struct_ops", "struct_ops functions", "struct_ops programs")),
     Case("maps_ops_dummy", ("struct_ops", "struct_ops matching"), needs=("bpf_dummy_ops",)),
     Case("maps_ops_wrong", ("struct_ops functions",), "open", "is no program of SEC"),
+    Case(
+        "maps_ops_address",
+        ("struct_ops functions",),
+        "load",
+        "map 'control': an address as member 'owner'",
+        libbpf=(1, 5),  # before, the member's value was lost without a word
+        facts={"errno": {"errno": None}},
+    ),
     Case("maps_ops_unknown", ("struct_ops matching",), "load", "bpf_struct_ops_bpfgen_made_up_ops"),
     Case(
         "maps_ops_link",

@@ -18,6 +18,7 @@ from bpfgen_runtime.errors import (
     SyscallError,
     VerifierError,
 )
+from bpfgen_runtime.host.cpus import possible_cpus
 from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.map import Map
 from bpfgen_runtime.map.arena import ArenaMap
@@ -120,6 +121,13 @@ def test_inner_ring_buffers() -> None:
         assert loaded.maps["high"].info().max_entries == 8192
         assert loaded.maps["high"].map_type == BPF_MAP_TYPE_RINGBUF
         assert run(loaded, "emit") == 0
+
+
+def test_inner_perf_arrays() -> None:
+    """The pattern of an array of perf events has one element per CPU, as the arrays themselves."""
+    with Object.load(spec_of("maps_inner_perf")) as loaded:
+        assert loaded.maps["high"].info().max_entries == len(possible_cpus())
+        assert run(loaded, "emit") == errno.ENOENT  # found, and nobody listens
 
 
 def test_inner_maps_of_other_sizes() -> None:

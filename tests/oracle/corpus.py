@@ -374,6 +374,16 @@ _MAPS = (
     Case("maps_typed", ("map attributes",)),
     Case("maps_long_names", ("map attributes", "maps in maps")),
     Case("maps_inner_ring", ("maps in maps", "ring sizes")),
+    Case(
+        "maps_inner_perf",
+        ("maps in maps", "CPU defaults"),
+        libbpf=(1, 4),
+        facts={
+            "map by_key": {"type": k.BPF_MAP_TYPE_HASH_OF_MAPS, "max_entries": 2},
+            "map high": {"type": k.BPF_MAP_TYPE_PERF_EVENT_ARRAY},
+            "program emit": {"maps": ["by_key"]},
+        },
+    ),
     Case("maps_inner_sizes", ("maps in maps",)),
     Case("maps_nested", ("maps in maps", "initial values")),
     Case("maps_tailcalls", ("tail calls", "initial values")),

@@ -128,6 +128,24 @@ DIFFERENCES = (
         ("oracle/test_oracle.py::test_open_finds_the_same[maps_ring_sizes]",),
     ),
     Difference(
+        "inner perf arrays",
+        "before 1.4 an inner BPF_MAP_TYPE_PERF_EVENT_ARRAY without max_entries has none, and the"
+        " kernel refuses it",
+        "it has one element per CPU, as one that is no inner map",
+        "newer libbpf does so, too",
+        (
+            "oracle/test_oracle.py::test_load[maps_inner_perf]",
+            "live/test_load_maps.py::test_inner_perf_arrays",
+        ),
+    ),
+    Difference(
+        "struct_ops addresses",
+        "before 1.5 an address in a struct_ops member that is a pointer, but no function, is lost",
+        "the load fails, and names the member",
+        "newer libbpf does so, too",
+        ("oracle/test_oracle.py::test_load[maps_ops_address]",),
+    ),
+    Difference(
         "struct_ops at open",
         "before 1.4 a struct_ops map has no type of its value, and its programs have the index of"
         " the object's member for their attach type, until load",

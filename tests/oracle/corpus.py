@@ -121,7 +121,7 @@ _CORE = (
         "custom BTF that is cut off",
         ("btf_custom_path",),
         "load",
-        r"\.BTF|string|type",
+        r"function '\w+' of section '[\w/.]+', instruction \d+: read the BTF file '.*/custom\.btf'",
         source="core_made_up",
         custom_btf=lambda: _made(shift=0)()[:-40],
     ),

@@ -31,6 +31,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(kernel, "BTF_DIRECTORY", str(tmp_path))
     monkeypatch.setattr(kernel, "VMLINUX_FILES", ())
     monkeypatch.setattr(kernel, "_cache", {})
+    monkeypatch.setattr(kernel, "_modules", {})
     (tmp_path / "vmlinux").write_bytes(encode(FAKE))
     return tmp_path
 
@@ -107,6 +108,7 @@ def test_module_that_is_loaded_again(machine: Path) -> None:
     place.unlink()
     with pytest.raises(NotSupportedError, match="'mod'"):
         module_btf("mod")
+    assert kernel._modules == {}  # nor is it kept
 
 
 def test_module_is_read_once(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

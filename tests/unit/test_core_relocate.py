@@ -239,6 +239,7 @@ def sysfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(kernel, "BTF_DIRECTORY", str(tmp_path))
     monkeypatch.setattr(kernel, "VMLINUX_FILES", ())
     monkeypatch.setattr(kernel, "_cache", {})
+    monkeypatch.setattr(kernel, "_modules", {})
     monkeypatch.setattr("bpfgen_runtime.host.capabilities.effective", lambda: {"CAP_SYS_ADMIN"})
     return tmp_path
 

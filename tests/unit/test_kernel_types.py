@@ -158,7 +158,7 @@ def test_the_kernel_goes_first(machine: Machine) -> None:
 def test_modules_by_age(machine: Machine) -> None:
     """The first module that has a type gives it, by a descriptor that stays open until close."""
     machine.objects[3] = Loaded("first", encode([Typedef("t", 1)], base=kernel_btf()))
-    machine.objects[4] = Loaded("", encode([Typedef("u", 1)]), of_kernel=False)
+    machine.objects[4] = Loaded("other", encode([Typedef("u", 1)]), of_kernel=False)
     machine.objects[7] = Loaded("second", function("f", Typedef("t", 1)))
     machine.gone = {2, 5}
     with Types() as types:

@@ -112,16 +112,15 @@ def _module(name: str, way: str, mark: object, read: Callable[[], bytes | None])
         way: how it is read, of which `mark` tells one load of the module from the next; None if
             there is nothing to read.
     """
-    base = kernel_btf()
     btf, marks = _modules.get(name, (None, {}))
-    if btf is not None and btf.base is base and marks.get(way) == mark is not None:
+    if btf is not None and marks.get(way) == mark is not None:
         return btf
     data = None if mark is None else read()
     if data is None:
         _modules.pop(name, None)
         return None
-    if btf is None or btf.base is not base or btf.to_bytes() != data:
-        btf, marks = Btf.parse(data, base=base), {}
+    if btf is None or btf.to_bytes() != data:
+        btf, marks = Btf.parse(data, base=kernel_btf()), {}
     marks[way] = mark
     _modules[name] = btf, marks
     return btf

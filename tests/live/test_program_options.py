@@ -64,6 +64,7 @@ def test_another_type() -> None:
         assert program.attach_type == AttachType.CGROUP_INET_EGRESS
 
 
+@pytest.mark.kernel("attach_btf_id in the info of programs")
 @pytest.mark.parametrize("type_first", [False, True])
 def test_target_and_type(type_first: bool) -> None:
     """A target and another type may be set in either order; the program attaches to the target."""

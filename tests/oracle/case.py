@@ -15,7 +15,7 @@ class Set(NamedTuple):
     what: str  # "map" or "program"
     name: str  # ours: `.data.table` for a section
     attribute: str  # libbpf's word, which is also ours but for those of `OURS`
-    value: int
+    value: int | str  # a function for `attach_target`
 
 
 #: Our names of what libbpf's setters call otherwise.

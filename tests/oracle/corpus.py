@@ -222,6 +222,12 @@ _PROGRAMS = (
     Case("load_sections", ("autoload", "flags"), needs=("XDP with fragments",)),
     Case("load_loops", ("subprograms", "global data")),
     Case("load_subprogs", ("subprograms",)),
+    Case(
+        "load_library",
+        ("subprograms",),
+        libbpf=(1, 5),
+        facts={"map totals": {"max_entries": 3, "type": k.BPF_MAP_TYPE_ARRAY}},
+    ),
     Case("load_across", ("subprograms", "callbacks"), needs=("bpf_loop",)),
     Case("load_callbacks", ("callbacks",), needs=("bpf_loop",)),
     Case("load_timer", ("timers",), needs=("bpf_timer",)),
@@ -289,6 +295,26 @@ _PROGRAMS = (
         ),
     ),
     Case(
+        "target, then type",
+        ("setters", "tp_btf"),
+        source="ext_ksym_address",
+        settings=(
+            Set("program", "read_addresses", "expected_attach_type", k.BPF_TRACE_RAW_TP),
+            Set("program", "read_addresses", "attach_target", "sched_process_exec"),
+            Set("program", "read_addresses", "type", k.BPF_PROG_TYPE_TRACING),
+        ),
+    ),
+    Case(
+        "type, then target",
+        ("setters", "tp_btf"),
+        source="ext_ksym_address",
+        settings=(
+            Set("program", "read_addresses", "expected_attach_type", k.BPF_TRACE_RAW_TP),
+            Set("program", "read_addresses", "type", k.BPF_PROG_TYPE_TRACING),
+            Set("program", "read_addresses", "attach_target", "sched_process_exec"),
+        ),
+    ),
+    Case(
         "flags",
         ("setters", "flags"),
         source="load_sections",
@@ -348,6 +374,16 @@ _MAPS = (
     Case("maps_typed", ("map attributes",)),
     Case("maps_long_names", ("map attributes", "maps in maps")),
     Case("maps_inner_ring", ("maps in maps", "ring sizes")),
+    Case(
+        "maps_inner_perf",
+        ("maps in maps", "CPU defaults"),
+        libbpf=(1, 4),
+        facts={
+            "map by_key": {"type": k.BPF_MAP_TYPE_HASH_OF_MAPS, "max_entries": 2},
+            "map high": {"type": k.BPF_MAP_TYPE_PERF_EVENT_ARRAY},
+            "program emit": {"maps": ["by_key"]},
+        },
+    ),
     Case("maps_inner_sizes", ("maps in maps",)),
     Case("maps_nested", ("maps in maps", "initial values")),
     Case("maps_tailcalls", ("tail calls", "initial values")),
@@ -371,6 +407,29 @@ _MAPS = (
         pinned=_HASH | {"entries": 9},
     ),
     Case("maps_pinned_devices", ("pinning", "pin compatibility"), pinned={}),
+    Case(
+        "a map of another's that is to be pinned",
+        ("reuse_fd", "pinning"),
+        source="maps_pinned",
+        pinned={},
+        reused={"bpfgen_pinned": _HASH | {"max_entries": 77}},
+    ),
+    Case(
+        "a map of another's and a pin like it",
+        ("reuse_fd", "pin reuse"),
+        source="maps_pinned",
+        pinned=_HASH | {"entries": 77},
+        reused={"bpfgen_pinned": _HASH | {"max_entries": 77}},
+    ),
+    Case(
+        "a map of another's and a pin of the object's",
+        ("reuse_fd", "pin compatibility"),
+        "load",
+        "max_entries 4 there, 77 here",
+        source="maps_pinned",
+        pinned=_HASH | {"entries": 4},
+        reused={"bpfgen_pinned": _HASH | {"max_entries": 77}},
+    ),
     Case(
         "a map of another's",
         ("reuse_fd",),
@@ -430,6 +489,14 @@ _MAPS = (
     Case("maps_ops", ("struct_ops", "struct_ops functions", "struct_ops programs")),
     Case("maps_ops_dummy", ("struct_ops", "struct_ops matching"), needs=("bpf_dummy_ops",)),
     Case("maps_ops_wrong", ("struct_ops functions",), "open", "is no program of SEC"),
+    Case(
+        "maps_ops_address",
+        ("struct_ops functions",),
+        "load",
+        "map 'control': an address as member 'owner'",
+        libbpf=(1, 5),  # before, the member's value was lost without a word
+        facts={"errno": {"errno": None}},
+    ),
     Case("maps_ops_unknown", ("struct_ops matching",), "load", "bpf_struct_ops_bpfgen_made_up_ops"),
     Case(
         "maps_ops_link",

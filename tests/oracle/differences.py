@@ -93,6 +93,17 @@ DIFFERENCES = (
         ("unit/test_btf_sanitize.py::test_kind_becomes",),
     ),
     Difference(
+        "objects without programs",
+        "before 1.5 the only function of an object is an entry program even in .text, of no type,"
+        " and the load fails",
+        "functions of .text are subprograms, and an object of nothing else loads without programs",
+        "newer libbpf does so, too",
+        (
+            "oracle/test_oracle.py::test_load[load_library]",
+            "live/test_object.py::test_object_without_programs",
+        ),
+    ),
+    Difference(
         "two of a name",
         "two maps, or two entry programs, of one name are both loaded, and the first is found",
         "an `ElfError` that names them",
@@ -115,6 +126,24 @@ DIFFERENCES = (
         "at load; the spec keeps what the source says",
         "open does not ask the machine for its page size, and is the same everywhere",
         ("oracle/test_oracle.py::test_open_finds_the_same[maps_ring_sizes]",),
+    ),
+    Difference(
+        "inner perf arrays",
+        "before 1.4 an inner BPF_MAP_TYPE_PERF_EVENT_ARRAY without max_entries has none, and the"
+        " kernel refuses it",
+        "it has one element per CPU, as one that is no inner map",
+        "newer libbpf does so, too",
+        (
+            "oracle/test_oracle.py::test_load[maps_inner_perf]",
+            "live/test_load_maps.py::test_inner_perf_arrays",
+        ),
+    ),
+    Difference(
+        "struct_ops addresses",
+        "before 1.5 an address in a struct_ops member that is a pointer, but no function, is lost",
+        "the load fails, and names the member",
+        "newer libbpf does so, too",
+        ("oracle/test_oracle.py::test_load[maps_ops_address]",),
     ),
     Difference(
         "struct_ops at open",

@@ -18,7 +18,7 @@ from bpfgen_runtime.spec import ObjectSpec
 from bpfgen_runtime.sys import bpf
 from bpfgen_runtime.uapi import const as k
 
-from tests.oracle.case import OURS, Case
+from tests.oracle.case import OURS, Case, Set
 from tests.oracle.corpus import CASES
 from tests.support import libbpf
 from tests.support.clang import compile_bpf
@@ -175,7 +175,7 @@ def _load_theirs(both: Both, target: int, reused: dict[str, int]) -> Result:
             try:
                 for setting in case.settings:
                     where = maps if setting.what == "map" else programs
-                    where[setting.name].call(f"set_{setting.attribute}", setting.value)
+                    where[setting.name].call(f"set_{setting.attribute}", *_arguments(setting))
                 for name, fd in reused.items():
                     maps[name].call("reuse_fd", fd)
                 if case.insns is not None:
@@ -200,6 +200,12 @@ def _load_theirs(both: Both, target: int, reused: dict[str, int]) -> Result:
             return Result(errno, insns, kernel, text)
     finally:
         _unpin(both.pins)
+
+
+def _arguments(setting: Set) -> tuple[Any, ...]:
+    if isinstance(setting.value, str):
+        return 0, setting.value.encode()
+    return (setting.value,)
 
 
 # --- ours
@@ -228,7 +234,10 @@ def _load_ours(
             for setting in case.settings:
                 where: Any = spec.maps if setting.what == "map" else spec.programs
                 name = OURS.get(setting.attribute, setting.attribute)
-                setattr(where[setting.name], name, setting.value)
+                if name == "attach_target":
+                    where[setting.name].set_attach_target(setting.value)
+                else:
+                    setattr(where[setting.name], name, setting.value)
             for name, fd in reused.items():
                 spec.maps[name].reuse(fd)
             if case.insns is not None:
@@ -339,7 +348,7 @@ def test_open_finds_the_same(case: Case, tmp_path: Path) -> None:
     """Names, order, types, flags, sizes and code of programs and maps are libbpf's."""
     if not _knows(case) or case.flags:
         spec = load_spec(str(case.path(tmp_path)))  # what we find is held to `facts` at load
-        assert spec.programs
+        assert spec.programs or spec.subprograms
         return
     path = case.path(tmp_path)
     spec = load_spec(str(path))

@@ -171,7 +171,7 @@ class Object:
                     () if externs is None else externs.fd_array,
                 )
                 try:
-                    live = (program.binding or Program)(fd, program)
+                    live = (program.binding or Program)(fd, each.spec)
                 except BaseException:
                     fd.close()
                     raise

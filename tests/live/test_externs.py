@@ -18,7 +18,6 @@ from bpfgen_runtime.errors import (
     VerifierError,
 )
 from bpfgen_runtime.features import FEATURES
-from bpfgen_runtime.host import kallsyms
 from bpfgen_runtime.host.kconfig import kernel_config
 from bpfgen_runtime.host.release import kernel_version
 from bpfgen_runtime.loader import load_spec
@@ -196,21 +195,6 @@ def test_weak_functions() -> None:
     has_lock = bool(kernel_btf().find("bpf_rcu_read_lock", BTF_KIND_FUNC))
     with Object.load(spec_of("ext_kfunc_weak")) as live:
         assert live.programs["call_weak"].test_run().retval == (3 if has_lock else 1)
-
-
-@pytest.mark.parametrize("weak", [False, True])
-def test_hidden_addresses(weak: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where kptr_restrict hides addresses, an address fails the load, unless it is weak."""
-    spec = spec_of("ext_ksym_address")
-    hidden = {name: [0] for name in spec.externs}
-    monkeypatch.setattr(kallsyms, "addresses", lambda names: {n: hidden[n] for n in names})
-    for extern in spec.externs.values():
-        extern.is_weak = weak
-    if weak:
-        Object.load(spec).close()
-        return
-    with pytest.raises(RelocationError, match="hides its addresses from this process"):
-        Object.load(spec)
 
 
 @pytest.mark.kernel("kfuncs in syscall programs")

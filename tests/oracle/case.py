@@ -15,7 +15,7 @@ class Set(NamedTuple):
     what: str  # "map" or "program"
     name: str  # ours: `.data.table` for a section
     attribute: str  # libbpf's word, which is also ours but for those of `OURS`
-    value: int
+    value: int | str  # a function for `attach_target`
 
 
 #: Our names of what libbpf's setters call otherwise.
@@ -50,7 +50,7 @@ class Case(NamedTuple):
         module: a module of the kernel that the object needs; loaded where it is one.
         core: with CO-RE records for fields that older kernels may not have: there it may end
             either way, but alike.
-        difference: a key of tests/oracle/differences.py: what is not to be compared here, why.
+        differences: keys of tests/oracle/differences.py: what is not to be compared here, why.
         warns: part of the warning that our load gives.
     """
 
@@ -73,7 +73,7 @@ class Case(NamedTuple):
     makes: Callable[[Path, Path], Path] | None = None
     module: str = ""
     core: bool = False
-    difference: str = ""
+    differences: tuple[str, ...] = ()
     warns: str = ""
 
     def path(self, directory: Path) -> Path:

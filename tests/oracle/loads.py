@@ -16,7 +16,7 @@ from bpfgen_runtime.object import Object
 from bpfgen_runtime.spec import ObjectSpec
 from bpfgen_runtime.sys import bpf, call
 
-from tests.oracle.case import OURS, Case
+from tests.oracle.case import OURS, Case, Set
 from tests.support import libbpf
 from tests.support.bpfwatch import Asked, Watch
 from tests.support.clang import compile_bpf
@@ -174,7 +174,7 @@ def _load_opened(
     try:
         for setting in case.settings:
             where = maps if setting.what == "map" else programs
-            where[setting.name].call(f"set_{setting.attribute}", setting.value)
+            where[setting.name].call(f"set_{setting.attribute}", *_arguments(setting))
             if setting.attribute == "log_level":
                 log = logs[setting.name] = ctypes.create_string_buffer(_LOG_SIZE)
                 where[setting.name].call("set_log_buf", ctypes.addressof(log), _LOG_SIZE)
@@ -252,7 +252,10 @@ def load_ours(
             for setting in case.settings:
                 where: Any = spec.maps if setting.what == "map" else spec.programs
                 name = OURS.get(setting.attribute, setting.attribute)
-                setattr(where[setting.name], name, setting.value)
+                if name == "attach_target":
+                    where[setting.name].set_attach_target(setting.value)
+                else:
+                    setattr(where[setting.name], name, setting.value)
             for name, fd in reused.items():
                 spec.maps[name].reuse(fd)
             if case.insns is not None:
@@ -279,6 +282,12 @@ def load_ours(
         logs = {name: loaded.programs[name].log for name in wanted}
         asked = watch.programs_in_the_end({map_id(fd): name for name, fd in fds.items()})
     return Result(0, asked, watch.maps_in_the_end(), kernel, "", logs)
+
+
+def _arguments(setting: Set) -> tuple[Any, ...]:
+    if isinstance(setting.value, str):
+        return 0, setting.value.encode()
+    return (setting.value,)
 
 
 def _warning(case: Case) -> contextlib.AbstractContextManager[Any]:

@@ -6,7 +6,7 @@ case's name. A test holds that each failing case is here.
 
 from __future__ import annotations
 
-from errno import E2BIG, EACCES, EINVAL, ENOENT, ESRCH
+from errno import E2BIG, EACCES, EINVAL, ENOENT, ENOTSUP, ESRCH
 from typing import NamedTuple
 
 from tests.support.verifier import EXPECTED, OTHERWISE
@@ -87,11 +87,15 @@ REFUSALS: dict[str, Refusal] = {
     "maps_wrong_key": Refusal(EINVAL, r"hash-of-maps 'outer' should have key size 4"),
     "maps_wrong_slot": Refusal(ESRCH, r"\.maps relo #0: '' isn't a valid program reference"),
     "pin of another map": Refusal(EINVAL, r"bpfgen_pinned': parameter mismatch"),
+    "a map of another's and a pin of the object's": Refusal(
+        EINVAL, r"bpfgen_pinned': parameter mismatch"
+    ),
     "a map that is not made": Refusal(EINVAL, r"BPF map 'table' is referenced but wasn't created"),
     "maps_ops_wrong": Refusal(EINVAL, r"control: prog classifier is not struct_ops BPF program"),
     "maps_ops_unknown": Refusal(
         ENOENT, r"struct_ops init_kern: struct bpfgen_made_up_ops is not found in kernel BTF"
     ),
+    "maps_ops_address": Refusal(ENOTSUP, r"control: member owner is not a struct_ops program"),
     "maps_arena_none": Refusal(_RELOC, r"bad arena data relocation .* no arena maps defined"),
 }
 

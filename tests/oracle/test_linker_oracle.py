@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,25 @@ def test_conflicts(case: Case, word: str, tmp_path: Path) -> None:
         link(inputs)
     assert word in str(raised.value)
     assert inputs[-1].name in str(raised.value) or case.name == "static_in_data"
+
+
+@pytest.mark.parametrize("first", ["big", "little"])
+def test_mixed_byte_orders(first: str, tmp_path: Path) -> None:
+    """Two compiled objects of different byte orders are linked by neither, in either order.
+
+    bpftool refuses the one that is not of its host's order, alone already; we link objects of the
+    other order with each other (unit/test_linker.py), and say here which two differ.
+    """
+    case = next(case for case in CASES if case.name == "call_both_ways")
+    little = case.objects()[0]
+    big = replace(case, flags=("-target", "bpfeb")).objects()[1]
+    inputs = [big, little] if first == "big" else [little, big]
+    done = gen_object(tmp_path / "theirs.o", inputs)
+    assert done.returncode != 0
+    assert re.search("byte order|endian", done.stderr), done.stderr
+    with pytest.raises(LinkerError, match=r"big-endian") as raised:
+        link(inputs)
+    assert all(path.name in str(raised.value) for path in inputs)
 
 
 def _header(at: int, value: int, size: int = 2) -> Callable[[bytearray], None]:

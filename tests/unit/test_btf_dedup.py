@@ -385,25 +385,22 @@ def test_as_many_types_as_libbpf_of_random_units() -> None:
 
 @pytest.mark.needs("libbpf")
 @pytest.mark.parametrize("variants", [2, 3])
-def test_hardly_more_types_than_libbpf_where_definitions_conflict(variants: int) -> None:
-    """Units whose definitions differ come to no more types than with libbpf, but for a few.
+def test_no_more_types_than_libbpf_where_definitions_conflict(variants: int) -> None:
+    """Units whose definitions differ come to as many types as with libbpf, now and then to fewer.
 
-    Several definitions may fit a declaration, and the choice decides how much else is merged.
+    Several definitions may fit a declaration, and the choice decides how much else is merged; it is
+    libbpf's. Fewer where a second look finds more.
     """
-    more = []
-    ours = theirs = 0
-    for seed in range(100):
+    fewer = 0
+    for seed in (*range(150), 3351, 7860, 11544):  # the last three: order of libbpf's table
         rng = random.Random(seed)
         program = Program(rng, rng.randrange(2, 10), variants)
         shares = (0.3, 0.6, 0.9)
         whole = joined([program.unit(rng.choice(shares)) for _ in range(rng.randrange(1, 6))])
-        counts = len(dedup(whole).btf), libbpf_count(whole)
-        ours, theirs = ours + counts[0], theirs + counts[1]
-        if counts[0] > counts[1]:
-            more.append((seed, counts))
-    assert ours < theirs
-    assert len(more) <= 3, more
-    assert all(mine <= libbpf + 5 for _, (mine, libbpf) in more), more
+        ours, theirs = len(dedup(whole).btf), libbpf_count(whole)
+        assert ours <= theirs, f"seed {seed}"
+        fewer += ours < theirs
+    assert fewer < 20
 
 
 def objects(names: Iterable[str]) -> list[Btf]:
@@ -444,31 +441,67 @@ def test_as_many_types_as_libbpf_of_split_btf() -> None:
                 assert len(dedup(split).btf) == len(theirs)
 
 
+def split_of(seed: int, variants: int, base_defines: float, defines: float) -> tuple[Btf, Btf]:
+    """Return a base of two units, and one to three units on top of it."""
+    rng = random.Random(seed)
+    program = Program(rng, rng.randrange(2, 10), variants)
+    base = dedup(joined([program.unit(base_defines) for _ in range(2)])).btf
+    builder = BtfBuilder(base)
+    for _ in range(rng.randrange(1, 4)):
+        builder.merge(program.unit(defines))
+    return base, builder.build()
+
+
+def libbpf_split(base: Btf, split: Btf) -> Btf:
+    with (
+        LibbpfBtf(base.to_bytes()) as their_base,
+        LibbpfBtf(split.to_bytes(), their_base) as theirs,
+    ):
+        theirs.dedup()
+        return Btf.parse(theirs.to_bytes(), base=base)
+
+
 @pytest.mark.needs("libbpf")
-def test_no_more_types_than_libbpf_of_random_split_btf() -> None:
+@pytest.mark.parametrize("variants", [1, 2, 3])
+@pytest.mark.parametrize("defines", [0.3, 0.6, 1.0])
+def test_no_more_types_than_libbpf_of_split_btf(variants: int, defines: float) -> None:
     """Units on top of a base that defines all that it knows come to as many types, or fewer.
 
     libbpf leaves cycles that it enters at types which the base has not.
     """
     fewer = 0
-    for seed in range(200):
-        rng = random.Random(seed)
-        defined = rng.choice((0.5, 1.0))
-        program = Program(rng, rng.randrange(2, 10))
-        base = dedup(joined([program.unit(1.0) for _ in range(2)])).btf
-        builder = BtfBuilder(base)
-        for _ in range(rng.randrange(1, 4)):
-            builder.merge(program.unit(defined))
-        split = builder.build()
-        with (
-            LibbpfBtf(base.to_bytes()) as their_base,
-            LibbpfBtf(split.to_bytes(), their_base) as theirs,
-        ):
-            theirs.dedup()
-            ours = len(dedup(split).btf)
-            assert ours <= len(theirs), f"seed {seed}"
-            fewer += ours < len(theirs)
-    assert fewer < 100
+    for seed in range(80):
+        base, split = split_of(seed, variants, 1.0, defines)
+        ours, theirs = len(dedup(split).btf), len(libbpf_split(base, split))
+        assert ours <= theirs, f"seed {seed}"
+        fewer += ours < theirs
+    assert fewer < 25
+
+
+@pytest.mark.needs("libbpf")
+def test_a_base_that_only_declares_takes_no_definition() -> None:
+    """A struct that points at a definition is not one of a base that points at its declaration.
+
+    libbpf takes it for that once another struct has shown it what the base declares, and then it
+    does not lead to the definition any more: fewer types, which say less.
+    """
+    declared = [*holder("a", 1, Fwd("x")), Struct("b", 8, [Member("p", 2, 0)])]
+    base = Btf.parse(encode(declared))
+    own = [*holder("a", 5, Struct("x", 4)), Struct("b", 8, [Member("p", 6, 0)]), Var("v", 8)]
+    split = Btf.parse(encode(own, base=base), base=base)
+    assert [t for _, t in dedup(split).btf.types()] == own
+    theirs = [t for _, t in libbpf_split(base, split).types()]
+    assert theirs == [*own[:3], Var("v", 4)]
+    assert base.type(4) == Struct("b", 8, [Member("p", 2, 0)])
+
+
+@pytest.mark.parametrize("known", [Struct("x", 4), Fwd("x")])
+def test_what_a_base_declares_is_bound_above_it(known: BtfType) -> None:
+    """A declaration above a base that declares the name, too, goes for the definition around it."""
+    base = Btf.parse(encode([Fwd("x"), Ptr(1)]))
+    own = [*holder("s", 3, known), *holder("s", 6, Struct("x", 4) if known.kind == 7 else Fwd("x"))]
+    found = dedup(Btf.parse(encode(own, base=base), base=base))
+    assert sorted((t.name, t.kind) for _, t in found.btf.types()) == [("", 2), ("s", 4), ("x", 4)]
 
 
 def test_a_base_keeps_its_declarations() -> None:

@@ -34,7 +34,9 @@ from bpfgen_runtime.btf import (
     Union,
     Var,
     Volatile,
+    declarator,
     encode,
+    flat,
     kernel_btf,
 )
 from bpfgen_runtime.btf.dump import dump_c, vmlinux_h
@@ -46,6 +48,7 @@ from tests.support.btfbuilder import ALL_KINDS
 from tests.support.clang import SOURCES, compile_bpf
 from tests.support.requirements import tool
 
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 KERNEL = "/sys/kernel/btf/vmlinux"
 INT, CHAR, LONG = Int("int", 4, 1), Int("char", 1, 1), Int("long", 8, 1)
 
@@ -248,6 +251,16 @@ def test_split_btf_takes_what_it_needs_of_its_base() -> None:
     own = [Struct("b", 4, [Member("a", 2, 0)])]
     text = "".join(dump_c(Btf.parse(encode(own, base=base), base=base)))
     assert definitions(text) == ["struct a { int x; }", "struct b { struct a a; }"]
+
+
+def test_the_text_does_not_depend_on_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and declarations that were dropped are made again as they were."""
+    sources = [read_btf(path) for path in sorted(EXAMPLES.glob("*/*.bpf.o"))]
+    sources.append(Btf.parse(encode(ALL_KINDS)))
+    kept = ["".join(dump_c(btf)) for btf in sources]
+    monkeypatch.setattr(flat, "_KEPT_NAMES", 1)
+    monkeypatch.setattr(declarator, "_KEPT_CHAINS", 1)
+    assert ["".join(dump_c(Btf.parse(btf.to_bytes()))) for btf in sources] == kept
 
 
 def test_variables_and_functions_are_left_out() -> None:

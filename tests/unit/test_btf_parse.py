@@ -203,6 +203,25 @@ def test_large_btf_is_read_like_small(order: str) -> None:
     assert parsed.find("number") == [10 + 24 * i for i in range(400)]
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_large_btf_gives_back_the_bytes_it_came_in(order: str) -> None:
+    """What is before, between and behind records and strings is kept with them."""
+    layout = struct.pack("20B", *range(20))
+    blob = raw_btf(INT * 5000, NAMES, order=order, extra=b"new!", layout=layout, type_off=8)
+    blob += b"behind the strings"
+    parsed = Btf.parse(blob)
+    assert parsed.header.type_len > 1 << 16
+    assert parsed.to_bytes() == blob
+
+
+def test_large_btf_names_the_type_whose_name_is_wrong() -> None:
+    """Names are looked at piece by piece; the number in the message counts from the first."""
+    parsed = Btf.parse(raw_btf([*INT * 20000, 99, info(1), 4, 32, *INT * 20000], NAMES))
+    with pytest.raises(BtfError, match=r"type \[20001\]: its name at 0x63") as caught:
+        parsed.find("int")
+    assert caught.value.offset == 24 + 16 * 20000
+
+
 def test_names_that_are_no_utf8_are_kept() -> None:
     """Bytes of a name that are not UTF-8 survive a round trip."""
     parsed = Btf.parse(raw_btf(INT, b"\0\xff\xfe\0"))

@@ -67,6 +67,20 @@ def test_a_lookup_decodes_one_type() -> None:
     assert len(btf._types) == 1
 
 
+@pytest.mark.needs("btf")
+def test_the_kernel_in_c_takes_little_memory() -> None:
+    """A process that writes it takes 28 MiB for 5 MiB of BTF; 46 fail."""
+    code = (
+        "import re; from bpfgen_runtime.btf import dump_c, read_btf\n"
+        "for text in dump_c(read_btf('/sys/kernel/btf/vmlinux')): pass\n"
+        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    peak = int(done.stdout) / 1024
+    size = len(kernel_btf().to_bytes()) / (1 << 20)
+    assert peak < 25 + 4 * size, f"{peak:.1f} MiB for {size:.1f} MiB of BTF"
+
+
 def test_a_small_object_is_opened_and_checked_at_once() -> None:
     """Parsing and validating 24 types of all kinds takes some 60 µs; 1 ms fails."""
     data = encode(ALL_KINDS)

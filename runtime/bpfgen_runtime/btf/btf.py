@@ -6,7 +6,7 @@ from struct import pack
 
 from ..errors import BtfError
 from .decode import decode
-from .parse import LARGE, SECTION, Header, index_records, words_of
+from .parse import LARGE, SECTION, Header, around, bytes_of, index_records, words_of
 from .types import (
     BTF_KIND_DATASEC,
     BTF_KIND_DECL_TAG,
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 #: As in libbpf and the kernel: a longer chain of modifiers or of nested types is taken for a loop.
 MAX_RESOLVE_DEPTH = 32
+
+#: Types whose names are looked at in one go: each is a Python number for as long as that takes.
+_PIECE = 1 << 13
 
 _LONG_NAMES = (
     "long int",
@@ -56,12 +59,11 @@ class Btf:
             raise BtfError("split BTF and its base differ in byte order", section=SECTION, offset=0)
         #: "<" or ">".
         self.byte_order: str = header.byte_order
-        self._data = data
         #: Id of the first type that is in this blob and not in the base.
         self.start_id: int = 1 if base is None else len(base)
         self._start_str_off: int = 0 if base is None else base._end_str_off
         self._end_str_off: int = self._start_str_off + header.str_len
-        self._strings = self._check_strings()
+        self._strings = self._check_strings(data)
         self._words = words_of(data, header)
         base_layout = () if base is None else base.header.layout
         self._starts = index_records(self._words, header, base_layout)
@@ -74,8 +76,14 @@ class Btf:
         self._aligns: dict[int, int] = {}
         self._tags: dict[tuple[int, int], list[str]] | None = None
         self._pointer_size: int | None = None
+        #: The whole blob; of a large one only what the words and the strings do not say.
+        self._data = data
+        self._around: tuple[bytes, bytes, bytes] | None = None
         if header.type_len < LARGE:
             self.check_names()
+        else:
+            self._data = b""
+            self._around = around(data, header)
 
     @classmethod
     def parse(cls, data: bytes | bytearray | memoryview, *, base: Btf | None = None) -> Btf:
@@ -105,7 +113,11 @@ class Btf:
 
     def to_bytes(self) -> bytes:
         """Return the blob, byte for byte as it was given."""
-        return self._data
+        if self._around is None:
+            return self._data
+        head, between, tail = self._around
+        records = bytes_of(self._words, self.header)
+        return b"".join((head, records, between, self._strings, tail))
 
     # --- types ------------------------------------------------------------------------------------
 
@@ -234,26 +246,31 @@ class Btf:
     def _names(self) -> bytes:
         """Return the name offsets of all own types as packed words, checked."""
         if self._name_table is None:
-            names = _pick(self._words, self._starts)
-            start = self._start_str_off
-            own = names if not start else [name - start for name in names if name >= start]
             # The byte before each name: an IndexError where a name is beyond the strings, and not
             # 0 where it is the end of another string. Compilers and pahole do not share strings so,
             # and `find` need not look for names that are the end of others then.
-            try:
-                self._shares_suffixes = any(_pick((b"\0" + self._strings)[:-1], own))
-            except IndexError:
-                raise self._bad_name(names) from None
-            self._name_table = pack(f"={len(names)}I", *names)
+            before = (b"\0" + self._strings)[:-1]
+            start = self._start_str_off
+            packed = []
+            for first in range(0, len(self._starts), _PIECE):
+                names = _pick(self._words, self._starts[first : first + _PIECE])
+                own = names if not start else [name - start for name in names if name >= start]
+                try:
+                    self._shares_suffixes |= any(_pick(before, own))
+                except IndexError:
+                    raise self._bad_name(first, names) from None
+                packed.append(pack(f"={len(names)}I", *names))
+            self._name_table = b"".join(packed)
         return self._name_table
 
-    def _bad_name(self, names: Sequence[int]) -> BtfError:
-        number = next(i for i, name in enumerate(names) if name >= self._end_str_off)
+    def _bad_name(self, first: int, names: Sequence[int]) -> BtfError:
+        end = self._end_str_off
+        at, name = next((i, name) for i, name in enumerate(names) if name >= end)
         return BtfError(
-            f"type [{self.start_id + number}]: its name at {names[number]:#x} is beyond the "
-            f"strings' end ({self._end_str_off:#x})",
+            f"type [{self.start_id + first + at}]: its name at {name:#x} is beyond the strings' "
+            f"end ({end:#x})",
             section=SECTION,
-            offset=self.offset_of(self._starts[number]),
+            offset=self.offset_of(self._starts[first + at]),
         )
 
     def check_names(self) -> None:
@@ -403,7 +420,7 @@ class Btf:
 
     # --- for the modules of this package ----------------------------------------------------------
 
-    def records(self) -> tuple[Sequence[int], list[int]]:
+    def records(self) -> tuple[Sequence[int], Sequence[int]]:
         """Return all own words, and the index of each own record's first word."""
         return self._words, self._starts
 
@@ -452,9 +469,9 @@ class Btf:
             section=SECTION,
         )
 
-    def _check_strings(self) -> bytes:
+    def _check_strings(self, data: bytes) -> bytes:
         start, size = self.header.str_start, self.header.str_len
-        strings = self._data[start : start + size]
+        strings = data[start : start + size]
         if self.base is not None and not size:
             return strings
         if not strings.endswith(b"\0"):

@@ -28,6 +28,8 @@ from .types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     #: What stands left of a declaration's name, the id of the nameless type whose body comes in
     #: there, what is left of the name behind that, and what is right of it.
     _Chain = tuple[str, int | None, str, str]
@@ -48,6 +50,8 @@ _MAX_LEVEL = 64
 #: Declarations, written ones and parameters, for each word of the types: what is behind that comes
 #: of nameless types that others use again and again, whose text would not end.
 _PER_WORD = 16
+#: Types whose declarations are kept, to be put around other names.
+_KEPT_CHAINS = 1 << 12
 
 
 class Declarators:
@@ -63,23 +67,33 @@ class Declarators:
         self._places = Places(flat, btf.pointer_size)
         self._left = 10000 + _PER_WORD * len(flat.words)
         self._depth = 0
-        self._tags: dict[str, _Tag] = {}
-        self._idents: dict[str, int] = {}
-        self._names: dict[int, str] = {}
+        #: Names of structs, unions and enums: which of the three it is, and of which of them
+        #: nothing is defined yet.
+        self._tags: dict[str, str] = {}
+        self._only_declared: set[str] = set()
+        self._tag_counts: dict[str, int] = {}
+        self._idents: set[str] = set()
+        self._ident_counts: dict[str, int] = {}
+        #: By type id, whether its name has been given out; those that got another than their own.
+        self._given = bytearray(len(flat.starts))
+        self._renamed: dict[int, str] = {}
         self._chains: dict[int, _Chain] = {}
 
     def tag(self, type_id: int) -> str:
         """Return `struct name` for a STRUCT, UNION, ENUM or FWD."""
-        known = self._names.get(type_id)
-        if known is None:
-            flat = self._flat
+        flat = self._flat
+        word = self._word(type_id)
+        if not self._given[type_id]:
             kind = flat.kinds[type_id]
             info = flat.words[flat.starts[type_id] + 1]
             declared = kind == BTF_KIND_FWD or (kind in _ENUMS and not info & 0xFFFFFF)
-            word = self._word(type_id)
-            name = flat.name(type_id)
-            known = self._names[type_id] = f"{word} {self._unique_tag(name, word, declared)}"
-        return known
+            self._give(type_id, self._unique_tag(flat.name(type_id), word, declared))
+        return f"{word} {self._renamed.get(type_id) or flat.name(type_id)}"
+
+    def _give(self, type_id: int, name: str) -> None:
+        self._given[type_id] = 1
+        if name != self._flat.name(type_id):
+            self._renamed[type_id] = name
 
     def _word(self, type_id: int) -> str:
         kind = self._flat.kinds[type_id]
@@ -91,41 +105,30 @@ class Declarators:
         return "union" if kind == BTF_KIND_UNION else "struct"
 
     def _unique_tag(self, name: str, word: str, declared: bool) -> str:
-        entry = self._tags.get(name)
-        if entry is None:
-            self._tags[name] = _Tag(word, declared)
-            return name
-        if entry.word == word:
+        tags = self._tags
+        if tags.get(name) == word:
             if declared:
                 return name
-            if entry.only_declared:
-                entry.only_declared = False
+            if name in self._only_declared:
+                self._only_declared.remove(name)
                 return name
-        while (other := f"{name}___{entry.next()}") in self._tags:
-            pass
-        self._tags[other] = _Tag(word, declared)
-        return other
+        unique = _unique(name, tags, self._tag_counts)
+        tags[unique] = word
+        if declared:
+            self._only_declared.add(unique)
+        return unique
 
     def ident(self, type_id: int) -> str:
         """Return a TYPEDEF's name."""
-        known = self._names.get(type_id)
-        if known is None:
-            known = self._names[type_id] = self._unique_ident(self._flat.name(type_id))
-        return known
+        if not self._given[type_id]:
+            self._give(type_id, self._unique_ident(self._flat.name(type_id)))
+        return self._renamed.get(type_id) or self._flat.name(type_id)
 
     def _unique_ident(self, name: str) -> str:
         # Typedefs and enumerators are in one name space.
-        count = self._idents.get(name)
-        if count is None:
-            self._idents[name] = 1
-            return name
-        while True:
-            count += 1
-            if (other := f"{name}___{count}") not in self._idents:
-                break
-        self._idents[name] = count
-        self._idents[other] = 1
-        return other
+        unique = _unique(name, self._idents, self._ident_counts)
+        self._idents.add(unique)
+        return unique
 
     def declare(self, type_id: int, name: str, level: int) -> str:
         """Return the declaration of a name, "" for the type alone, without the semicolon.
@@ -208,6 +211,8 @@ class Declarators:
         else:
             chain = (qualifiers, head, left, right)
         if keep:
+            if len(self._chains) >= _KEPT_CHAINS:
+                self._chains.clear()
             self._chains[type_id] = chain
         return chain
 
@@ -307,24 +312,15 @@ class Declarators:
         return "\n".join(lines)
 
 
-class _Tag:
-    """Who has a name among structs, unions and enums.
-
-    Attributes:
-        word: "struct", "union", "enum".
-        only_declared: nothing of that name is defined yet.
-    """
-
-    __slots__ = ("count", "only_declared", "word")
-
-    def __init__(self, word: str, only_declared: bool) -> None:
-        self.word = word
-        self.only_declared = only_declared
-        self.count = 1
-
-    def next(self) -> int:
-        self.count += 1
-        return self.count
+def _unique(name: str, taken: Container[str], counts: dict[str, int]) -> str:
+    """Return a name, or the next of `name___2`, `name___3`, … if that is taken."""
+    if name not in taken:
+        return name
+    count = counts.get(name, 1) + 1
+    while (other := f"{name}___{count}") in taken:
+        count += 1
+    counts[name] = count
+    return other
 
 
 def _quoted(text: str) -> str:

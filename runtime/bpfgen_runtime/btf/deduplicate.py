@@ -14,17 +14,14 @@ Forward declarations. A FWD of a name is taken for the struct or union of that n
 of these turn out to be equal, *given* that assumption about all such names: so two objects which
 each define one half of a cycle, and declare the other, come out as one.
 
-Where the definitions of a name differ, the types around its FWD decide (forward.py): a type that
-equals another one, but for declaring what that one defines, is taken for it. The name's other FWDs
-then go for one definition that was met so, as in libbpf; without such a meeting they stay FWDs.
-Each round of this takes at least one type out and begins anew; its comparisons are bounded by the
-number of types, and what that bound cuts off stays as it is. Several definitions may fit: which one
-is taken depends upon the order of types, as in libbpf, but not always in its way. So libbpf leaves
-fewer types in about one of a hundred such cases, mostly by one or two, and more in more of them.
+Where the definitions of a name differ, the types around its FWD decide, and the order of types
+decides between several that fit: libbpf's walk over pairs, in libbpf's order (forward.py). What it
+merges is merged here, too; then what is left is looked at again, until nothing changes. So there
+are never more types than libbpf leaves.
 
-What the base of a split
-BTF declares stays a declaration, as the base cannot change. (libbpf may take types of the base for
-such that say more, depending upon their order.)
+What the base of a split BTF declares stays a declaration, as the base cannot change, and a type
+that leads to a definition is never one of the base that leads to its declaration. libbpf merges
+these as well, once it has seen what the base declares: that is fewer types, but they say less.
 """
 
 from __future__ import annotations
@@ -32,7 +29,7 @@ from __future__ import annotations
 from .btf import Btf
 from .encoder import StringTable, assemble
 from .fields import IDS, check_ids, ids_of, own_records, rewrite
-from .forward import Forwards
+from .forward import COMPOSITES, Forwards
 from .refine import Partition
 from .types import (
     BTF_KIND_ARRAY,
@@ -44,25 +41,21 @@ from .types import (
     BTF_KIND_FUNC_PROTO,
     BTF_KIND_FWD,
     BTF_KIND_INT,
-    BTF_KIND_STRUCT,
-    BTF_KIND_TYPEDEF,
     BTF_KIND_UNION,
     BTF_KIND_VAR,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
 
     #: A struct's or union's name, as a number, and whether it is a union.
     _Named = tuple[int, int]
 
 __all__ = ["Deduped", "dedup"]
 
-_COMPOSITES = (BTF_KIND_STRUCT, BTF_KIND_UNION)
-#: What may go for another type that says more; whatever else refers to these follows.
-_MERGED = (*_COMPOSITES, BTF_KIND_TYPEDEF)
 _ENUMS = (BTF_KIND_ENUM, BTF_KIND_ENUM64)
+_LEAVES = (BTF_KIND_INT, BTF_KIND_FLOAT, BTF_KIND_FWD, *_ENUMS)
 #: Never merged: two variables are two even if they are declared alike.
 _UNIQUE = (BTF_KIND_VAR, BTF_KIND_DATASEC)
 _VLEN = 0xFFFFFF
@@ -163,9 +156,11 @@ class _Graph:
         self.texts = _Texts(btf)
         self.children: dict[int, list[int]] = {}
         self.signatures: dict[int, Hashable] = {}
-        #: By (name, is union): definitions, and declarations that the base does not have.
+        #: By (name, is union): definitions, and declarations; those of the base, and own ones of
+        #: names that the base declares, are told apart.
         self.defined: dict[_Named, list[int]] = {}
         self.declared: dict[_Named, list[int]] = {}
+        self.declared_below: dict[_Named, list[int]] = {}
         self.enums: dict[int, int] = {}
         self.declared_enums: dict[int, list[int]] = {}
         heads = set()
@@ -195,14 +190,15 @@ class _Graph:
         self.signatures[type_id] = self._signature(type_id, kind, name, record)
         if not name:
             return
-        if kind in _COMPOSITES:
+        if kind in COMPOSITES:
             self.defined.setdefault((name, kind == BTF_KIND_UNION), []).append(type_id)
         elif kind == BTF_KIND_FWD:
             what = name, record[1] >> 31
             if own:
                 self.declared.setdefault(what, []).append(type_id)
             else:
-                self.declared.pop(what, None)
+                below = self.declared_below.setdefault(what, [])
+                below += [type_id, *self.declared.pop(what, ())]
         elif kind in _ENUMS and vlen:
             first = self.enums.get(name, type_id)
             self.enums[name] = min(first, type_id)
@@ -217,7 +213,7 @@ class _Graph:
             return type_id
         info = record[1]
         text = self.texts.__getitem__
-        if kind in _COMPOSITES:
+        if kind in COMPOSITES:
             return name, info, record[2], tuple(map(text, record[3::3])), tuple(record[5::3])
         if kind in _ENUMS:
             if not info & _VLEN and name:
@@ -235,44 +231,75 @@ class _Graph:
 
     def representatives(self) -> dict[int, int]:
         """Return the type that stands for each type: the one of its class with the lowest id."""
-        meant: dict[int, int] = {}
-        while True:
-            found = self._first_of_each_class()
-            new = self._less_than_others(found, meant)
-            if not new:
-                return found
+        found = self._first_of_each_class()
+        if not self._has_ambiguous_declarations():
+            return found
+        # Once as libbpf does, with all duplicates; then with what is left, until nothing changes.
+        new = self._by_graphs({node: node for node in found})
+        while new:
             self._replace(new)
+            found = self._first_of_each_class()
+            new = self._by_graphs(found) if self._has_ambiguous_declarations() else {}
+        return found
 
-    def _less_than_others(self, found: dict[int, int], meant: dict[int, int]) -> dict[int, int]:
+    def _has_ambiguous_declarations(self) -> bool:
+        if any(what in self.defined and what not in self._open for what in self.declared):
+            return True
+        start_id = self.btf.start_id
+        return any(
+            what in self.defined and max(each) >= start_id
+            for what, each in self.declared_below.items()
+        )
+
+    def _by_graphs(self, found: Mapping[int, int]) -> dict[int, int]:
         """Return what is to go for what, of the types that only declarations tell apart.
 
         Args:
-            found: what stands for each type.
-            meant: the definition that each declaration was seen in place of, gathered here.
+            found: the type to look at in place of each type.
         """
-        definitions = {
-            found[declared[0]]: {found[node] for node in self.defined[what]}
-            for what, declared in self.declared.items()
-            if what in self.defined and what not in self._open
+        instead = self.instead
+        nodes = [node for node in sorted(self.children) if found[node] == node]
+        children = {
+            node: [
+                found.get(target, target)
+                for child in self.children[node]
+                for target in (instead.get(child, child),)
+            ]
+            for node in nodes
         }
-        if not definitions:
-            return {}
-        kind_of = self.btf.kind
-        heads = {node for node in self.children if found[node] == node}
-        forwards = Forwards(
-            {node: self.signatures[node] for node in heads},
-            lambda node: [found.get(child, child) for child in self.children[node]],
-            [node for node in heads if kind_of(node) in _MERGED],
-            definitions,
-            self.btf.start_id,
+        declared, defined = (
+            {node: what for what, each in named.items() for node in each if found[node] == node}
+            for named in (self.declared | self.declared_below, self.defined)
         )
-        for declared, definition in forwards.seen.items():
-            meant.setdefault(declared, definition)
-        new = forwards.merged | forwards.bound
-        if not new:
-            # The rest of these goes last, as whatever may be merged without has been.
-            new = {node: found[meant[node]] for node in definitions if node in meant}
+        kind_of = self.btf.kind
+        kinds = {node: kind_of(node) for node in range(1, self.btf.start_id)}
+        kinds.update((node, kind_of(node)) for node in nodes)
+        signatures = {node: self.signatures[node] for node in nodes}
+        forwards = Forwards(
+            kinds,
+            signatures,
+            children,
+            declared,
+            defined,
+            self.btf.start_id,
+            self._count_leaves(nodes),
+        )
+        new = forwards.replaced()
         return {node: new[first] for node, first in found.items() if first in new}
+
+    def _count_leaves(self, nodes: Iterable[int]) -> int:
+        """Count own types that refer to none and differ; a declared enum only before a full one."""
+        start_id, instead = self.btf.start_id, self.instead
+        seen: set[Hashable] = set()
+        count = 0
+        for node in sorted(nodes):
+            kind = self.btf.kind(node)
+            if kind not in _LEAVES or self.signatures[node] in seen:
+                continue
+            seen.add(self.signatures[node])
+            declared = kind in _ENUMS and instead.get(node, node) < node
+            count += node >= start_id and not declared
+        return count
 
     def _replace(self, new: dict[int, int]) -> None:
         """Take types out of the graph, and let what refers to them refer to others instead."""
@@ -286,7 +313,7 @@ class _Graph:
         for node in new:
             self.children.pop(node, None)
             self.signatures.pop(node, None)
-        for named in (self.defined, self.declared):
+        for named in (self.defined, self.declared, self.declared_below):
             for what, nodes in list(named.items()):
                 named[what] = [node for node in nodes if node not in new]
                 if not named[what]:

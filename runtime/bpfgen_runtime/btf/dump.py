@@ -130,6 +130,7 @@ class _Dumper:
         self._flat = flat = flat_of(btf)
         self._declarators = Declarators(btf)
         self._done = bytearray(2 * len(flat.starts))
+        #: Of prototypes, and of composites without name; None while they are being found.
         self._needs: dict[int, tuple[int, ...] | None] = {}
         self._open: set[int] = set()
         self._referenced: bytearray | None = None
@@ -148,62 +149,69 @@ class _Dumper:
             if not self._is_referenced(type_id):
                 self._write(self._declarators.enum(type_id, 0))
         else:
-            for need in self._needs_of(type_id, True, 0):
+            # Most prototypes are one function's, so what they need is not kept.
+            proto = kind == BTF_KIND_FUNC_PROTO
+            for need in self._inner_needs(type_id, 0) if proto else self._needs_of(type_id, True):
                 self._require(need, 0)
 
     def _write(self, text: str) -> None:
         self.text.append(text + ";\n\n")
 
-    def _needs_of(self, type_id: int, complete: bool, depth: int) -> tuple[int, ...]:
+    def _needs_of(self, type_id: int, complete: bool, depth: int = 0) -> tuple[int, ...]:
         """Return what has to be there before a type can be used: by value, or only be named."""
-        key = 2 * type_id + complete
-        known = self._needs.get(key, ())
-        if known is None or depth > MAX_DEPTH:
+        flat = self._flat
+        words, starts, kinds = flat.words, flat.starts, flat.kinds
+        at_id = type_id
+        for passed in range(depth, MAX_DEPTH):
+            kind, at = kinds[at_id], starts[at_id]
+            if kind == BTF_KIND_PTR:
+                complete = False
+                at_id = words[at + 2]
+            elif kind in _QUALIFIERS:
+                at_id = words[at + 2]
+            elif kind == BTF_KIND_ARRAY:
+                complete = True
+                at_id = words[at + 3]
+            elif kind == BTF_KIND_TYPEDEF and flat.names[words[at]] in BUILT_IN:
+                at_id = words[at + 2]
+            elif kind in _PLAIN:
+                aliased = kind == BTF_KIND_INT and flat.names[words[at]] in _ALIASES
+                return (2 * at_id + 1,) if aliased else ()
+            elif kind == BTF_KIND_FUNC_PROTO or (kind in _COMPOSITES and not words[at]):
+                return self._kept_needs(at_id, passed)
+            elif kind in _COMPOSITES or kind == BTF_KIND_TYPEDEF:
+                return (2 * at_id + complete,)
+            elif kind in _ENUMS or kind == BTF_KIND_FWD:
+                return (2 * at_id + 1,) if words[at] or kind == BTF_KIND_FWD else ()
+            else:
+                raise BtfError(
+                    f"type [{at_id}], a {kind_name(kind)}, is where C has a type", section=SECTION
+                )
+        raise self._loop(type_id)
+
+    def _kept_needs(self, type_id: int, depth: int) -> tuple[int, ...]:
+        """Do as `_inner_needs`, once for each type; find types that contain themselves."""
+        known = self._needs.get(type_id, ())
+        if known is None:
             raise self._loop(type_id)
-        if known or key in self._needs:
+        if known or type_id in self._needs:
             return known
-        self._needs[key] = None
-        found = self._needs[key] = self._find_needs(type_id, complete, depth + 1)
+        self._needs[type_id] = None
+        found = self._needs[type_id] = self._inner_needs(type_id, depth)
         return found
 
-    def _find_needs(self, type_id: int, complete: bool, depth: int) -> tuple[int, ...]:
-        flat = self._flat
-        kind = flat.kinds[type_id]
-        if kind in _PLAIN:
-            aliased = kind == BTF_KIND_INT and flat.name(type_id) in _ALIASES
-            return (2 * type_id + 1,) if aliased else ()
-        words, at = flat.words, flat.starts[type_id]
+    def _inner_needs(self, type_id: int, depth: int) -> tuple[int, ...]:
+        """Return what a prototype or a composite without name needs."""
+        words, at = self._flat.words, self._flat.starts[type_id]
         vlen = words[at + 1] & 0xFFFFFF
-        if kind == BTF_KIND_PTR:
-            return self._needs_of(words[at + 2], False, depth)
-        if kind in _QUALIFIERS:
-            return self._needs_of(words[at + 2], complete, depth)
-        if kind == BTF_KIND_ARRAY:
-            return self._needs_of(words[at + 3], True, depth)
-        if kind in _COMPOSITES:
-            if words[at]:
-                return (2 * type_id + complete,)
-            inner = dict.fromkeys(words[at + 4 : at + 4 + 3 * vlen : 3] if vlen else ())
-            return self._all_needs(inner, True, depth)
-        if kind in _ENUMS:
-            return (2 * type_id + 1,) if words[at] else ()
-        if kind == BTF_KIND_FWD:
-            return (2 * type_id + 1,)
-        if kind == BTF_KIND_TYPEDEF:
-            if flat.names[words[at]] in BUILT_IN:
-                return self._needs_of(words[at + 2], complete, depth)
-            return (2 * type_id + complete,)
-        if kind == BTF_KIND_FUNC_PROTO:
-            params = words[at + 4 : at + 4 + 2 * vlen : 2] if vlen else ()
-            return self._all_needs((words[at + 2], *params), False, depth)
-        raise BtfError(
-            f"type [{type_id}], a {kind_name(kind)}, is where C has a type", section=SECTION
-        )
-
-    def _all_needs(self, ids: Iterable[int], complete: bool, depth: int) -> tuple[int, ...]:
+        complete = self._flat.kinds[type_id] in _COMPOSITES
         found: dict[int, None] = {}
-        for each in ids:
-            found.update(dict.fromkeys(self._needs_of(each, complete, depth)))
+        if complete:
+            inner = dict.fromkeys(words[at + 4 : at + 4 + 3 * vlen : 3] if vlen else ())
+        else:
+            inner = dict.fromkeys(words[at + 2 : at + 4 + 2 * vlen : 2])
+        for each in inner:
+            found.update(dict.fromkeys(self._needs_of(each, complete, depth + 1)))
         return tuple(found)
 
     def _require(self, need: int, depth: int) -> None:
@@ -240,11 +248,10 @@ class _Dumper:
         self._open.add(type_id)
         words, at = self._flat.words, self._flat.starts[type_id]
         vlen = words[at + 1] & 0xFFFFFF
-        done, needs = self._done, self._needs
+        done = self._done
         itself = 2 * type_id
         for member in words[at + 4 : at + 4 + 3 * vlen : 3] if vlen else ():
-            found = needs.get(2 * member + 1)
-            for need in self._needs_of(member, True, 0) if found is None else found:
+            for need in self._needs_of(member, True):
                 if not done[need] and need != itself:
                     self._require(need, depth + 1)
         self._write(self._declarators.struct(type_id, 0))
@@ -258,7 +265,7 @@ class _Dumper:
         if ~key in self._open:
             raise self._loop(type_id)
         self._open.add(~key)
-        for need in self._needs_of(target, bool(complete), 0):
+        for need in self._needs_of(target, bool(complete)):
             if not self._done[need]:
                 self._require(need, depth + 1)
         if not self._done[2 * type_id]:
@@ -278,7 +285,8 @@ class _Dumper:
 
             flat = self._flat
             marks = self._referenced = bytearray(len(flat.starts))
-            ends = [*flat.starts[2:], len(flat.words)]
+            ends = flat.starts[2:]
+            ends.append(len(flat.words))
             for at, end, kind in zip(flat.starts[1:], ends, flat.kinds[1:], strict=True):
                 if IDS.get(kind):
                     for target in ids_of(kind, flat.words[at:end]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from ..errors import BtfError
 from .btf import Btf
 from .parse import SECTION
@@ -9,6 +11,10 @@ from .parse import SECTION
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+#: Strings that are kept decoded; most of a kernel's are the name of one thing.
+_KEPT_NAMES = 1 << 13
 
 
 class Flat:
@@ -24,18 +30,16 @@ class Flat:
         chain = [btf]
         while chain[-1].base is not None:
             chain.append(chain[-1].base)
+        self.starts = array("I", (0,))
         if len(chain) == 1:
             words, starts = btf.records()
             self.words: Sequence[int] = words
-            self.starts = [0, *starts]
+            self.starts.extend(starts)
         else:
-            from array import array
-
             joined = array("I")
-            self.starts = [0]
             for each in reversed(chain):
                 words, starts = each.records()
-                self.starts += [len(joined) + at for at in starts]
+                self.starts.extend([len(joined) + at for at in starts])
                 joined.extend(words)
             self.words = joined
         self._strings = b"".join(each.string_section() for each in reversed(chain))
@@ -60,7 +64,7 @@ def flat_of(btf: Btf) -> Flat:
 
 
 class _Names(dict[int, str]):
-    """Strings by their offset, decoded when they are first asked for."""
+    """Strings by their offset, decoded when they are asked for; the latest ones are kept."""
 
     def __init__(self, strings: bytes) -> None:
         super().__init__({0: ""})
@@ -73,5 +77,8 @@ class _Names(dict[int, str]):
                 section=SECTION,
             )
         raw = self._strings[offset : self._strings.find(b"\0", offset)]
+        if len(self) >= _KEPT_NAMES:
+            self.clear()
+            self[0] = ""
         text = self[offset] = raw.decode("utf-8", "surrogateescape")
         return text

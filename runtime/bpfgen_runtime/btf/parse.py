@@ -17,6 +17,7 @@ from .types import NR_BTF_KINDS, kind_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Sequence
 
     #: Bytes once and bytes for each of vlen, by kind.
@@ -140,14 +141,32 @@ def words_of(data: bytes, header: Header) -> Sequence[int]:
     from array import array
 
     words = array("I")
-    words.frombytes(data[start : start + size])
+    words.frombytes(memoryview(data)[start : start + size])
     if header.byte_order != NATIVE:
         words.byteswap()
     return words
 
 
-def index_records(words: Sequence[int], header: Header, base_layout: Layout) -> list[int]:
-    """Return the index in `words` of each record.
+def bytes_of(words: Sequence[int], header: Header) -> bytes:
+    """Return the records of which `words_of` made words."""
+    from array import array
+
+    packed = array("I", words)
+    if header.byte_order != NATIVE:
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def around(data: bytes, header: Header) -> tuple[bytes, bytes, bytes]:
+    """Return what is before the records, between them and the strings, and behind the strings."""
+    end_of_types = header.type_start + header.type_len
+    end_of_strings = header.str_start + header.str_len
+    between = data[end_of_types : header.str_start]
+    return data[: header.type_start], between, data[end_of_strings:]
+
+
+def index_records(words: Sequence[int], header: Header, base_layout: Layout) -> Sequence[int]:
+    """Return the index in `words` of each record, as a list, or an `array` as `words` is one.
 
     Raises:
         BtfError: a kind is unknown, or a record reaches beyond the end.
@@ -157,7 +176,11 @@ def index_records(words: Sequence[int], header: Header, base_layout: Layout) -> 
     # ends of the loop are exceptions, so that the rounds between pay for no test.
     infos = words[1:]
     steps: dict[int, int] = {}
-    starts = [0]
+    starts: list[int] | array[int] = [0]
+    if not isinstance(words, tuple):
+        from array import array
+
+        starts = array("I", starts)  # a list's numbers would take 32 bytes more, each
     append = starts.append
     i = 0
     while True:

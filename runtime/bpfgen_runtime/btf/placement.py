@@ -60,6 +60,8 @@ class Places:
         self._units = tuple(UNITS) if self._pointer == 8 else tuple(UNITS)[1:]
         #: By type id: bytes, and bytes of alignment; 0 where C has none.
         self._sizes: dict[int, tuple[int, int]] = {}
+        #: Each of those pairs once.
+        self._distinct: dict[tuple[int, int], tuple[int, int]] = {}
         self._left = _MAX_PADDING
         self._attributes: dict[int, str] = {}
         #: Unions that are larger than their members, by no alignment's doing.
@@ -73,7 +75,8 @@ class Places:
         """
         known = self._sizes.get(type_id)
         if known is None:
-            known = self._sizes[type_id] = self._find_size(type_id, depth)
+            found = self._find_size(type_id, depth)
+            known = self._sizes[type_id] = self._distinct.setdefault(found, found)
         return known
 
     def _find_size(self, type_id: int, depth: int) -> tuple[int, int]:

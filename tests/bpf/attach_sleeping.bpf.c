@@ -1,8 +1,8 @@
-/* Entry of a kernel function, by a program that may sleep: only where errors may be injected. */
+/* Entry of a kernel function, by a program that may sleep. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-SEC("fentry.s/__x64_sys_getpgid")
+SEC("fentry.s/bpf_fentry_test1")
 int may_sleep(unsigned long long *ctx)
 {
 	char byte = 0;

@@ -300,7 +300,11 @@ _PROGRAMS = (
     Case("attach_iters", ("iter", "tp_btf")),
     Case("attach_sleepable", ("flags", "iter"), needs=("iterators that may sleep",)),
     Case("attach_functions", ("fentry", "fmod_ret"), needs=("fentry",)),
-    Case("attach_sleeping", ("fentry", "flags"), needs=("fentry", "error injection")),
+    Case(
+        "attach_sleeping",
+        ("fentry", "flags"),
+        needs=("fentry", "fentry that may sleep of the functions for tests"),
+    ),
     Case("attach_lsm", ("lsm", "flags"), needs=("LSM programs",)),
     Case("link_fentry", ("fentry",), needs=("fentry",)),
     Case("link_tracing", ("tp_btf", "tail calls")),

@@ -250,11 +250,6 @@ def _probed(name: str) -> Gate:
     return Gate(PROBES[name], features.FEATURES[name].probe)
 
 
-def _error_injection() -> bool | None:
-    # A matter of configuration: Debian's kernels have it off.
-    return True if "\nCONFIG_FUNCTION_ERROR_INJECTION=y\n" in kernel_config()[0] else None
-
-
 #: By the name that tests use. A table in docs/kernels.md is made of it.
 GATES = {
     "ring buffer": Gate((5, 8), _map_type(k.BPF_MAP_TYPE_RINGBUF, max_entries=4096)),
@@ -306,12 +301,9 @@ GATES = {
     "access to the value of one CPU": _probed("PERCPU_FLAGS"),
     "flags of updates of tries": Gate((6, 13), _trie_flags),  # stable releases have it, too
     "the tag arg:ctx": _probed("ARG_CTX_TAG"),
-    "error injection": Gate((4, 16), _error_injection),
+    # Before, only where errors may be injected (CONFIG_FUNCTION_ERROR_INJECTION): not on Debian.
+    "fentry that may sleep of the functions for tests": Gate((6, 3)),
 }
-
-
-#: Gates of what a kernel has or has not by its configuration, whatever its release.
-CONFIGURED = {"error injection"}
 
 
 # --- the tables in docs/kernels.md
@@ -333,7 +325,7 @@ def table(head: str, releases: Mapping[str, Version]) -> str:
 
 def with_tables(text: str) -> str:
     """Put the tables of now into a document that has them."""
-    gates = table("feature", {n: g.since for n, g in GATES.items() if n not in CONFIGURED})
+    gates = table("feature", {name: gate.since for name, gate in GATES.items()})
     for name, now in (("table", gates), ("probes", table("probe", PROBES))):
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
         before, _, rest = text.partition(begin)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..elf.image import ByteOrder
+    from .compat import Declaration
     from .inputs import InputObject, InputSection
 
 _SHF_STRINGS = 0x20
@@ -118,6 +119,7 @@ class OutputSymbol:
         source: the input that defines it, or that declared it first while none does.
         type_id: id of its VAR or FUNC in that input's BTF, 0 for local symbols.
         declared_in: `section`, but of an extern that which BTF has it in (`.ksyms`, `.maps`).
+        others: of an extern map, the declarations that say what that of `source` does not.
     """
 
     __slots__ = (
@@ -127,6 +129,7 @@ class OutputSymbol:
         "is_extern",
         "is_weak",
         "name",
+        "others",
         "section",
         "shndx",
         "size",
@@ -145,6 +148,7 @@ class OutputSymbol:
         self.shndx = SHN_UNDEF
         self.section: OutputSection | None = None
         self.declared_in: OutputSection | None = None
+        self.others: tuple[Declaration, ...] = ()
         self.is_extern = self.is_weak = False
 
 

@@ -1,0 +1,146 @@
+"""What inputs say of one symbol: in every order the same conflicts, told so that they are seen."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from bpfgen_runtime.errors import LinkerError
+from bpfgen_runtime.linker import Linker, link
+from bpfgen_runtime.loader import load_spec
+
+from tests.support.linkcases import GPL, Case
+
+pytestmark = pytest.mark.needs("clang", "libbpf-dev")
+
+ORDERS = list(itertools.permutations(range(3)))
+
+
+def _map(attributes: str, before: str = "", after: str = "") -> str:
+    return f'{before} struct {{ {attributes} }} m {after} SEC(".maps");\n'
+
+
+def _extern(attributes: str, name: str) -> str:
+    use = f"int use_{name}(void) {{ int k = 0; return !bpf_map_lookup_elem(&m, &k); }}\n"
+    return _map(attributes, "extern") + use
+
+
+_TYPE = "__uint(type, BPF_MAP_TYPE_HASH);"
+_DEFINITION = GPL + _map(_TYPE + "__uint(max_entries, 16); __type(key, int); __type(value, long);")
+_INNER = "struct { __uint(type, BPF_MAP_TYPE_ARRAY); __type(key, int); __type(value, %s); %s }"
+_OUTER = "__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __type(key, int); __uint(max_entries, 2);"
+
+
+def _outer(value: str, more: str = "__uint(max_entries, 1);") -> str:
+    return _OUTER + f"__array(values, {_INNER % (value, more)});"
+
+
+#: Three files each, of which two do not fit.
+HOLES = {
+    "entries": (
+        _extern(_TYPE, "a"),
+        _extern(_TYPE + "__uint(max_entries, 17);", "b"),
+        _DEFINITION,
+    ),
+    "value": (
+        _extern(_TYPE, "a"),
+        _extern(_TYPE + "__type(value, int);", "b"),
+        _DEFINITION,
+    ),
+    "value_of_other_type": (
+        _extern("__type(key, int);", "a"),
+        _extern("__type(value, struct { int *p; });", "b"),
+        _DEFINITION,
+    ),
+    "two_say_different_things": (
+        _extern("__uint(max_entries, 16);", "a"),
+        _extern("__type(key, long);", "b"),
+        _DEFINITION,
+    ),
+    "weak_definition": (
+        _extern(_TYPE, "a"),
+        _extern("__uint(map_flags, 1);", "b"),
+        GPL + _map(_TYPE + "__uint(max_entries, 16); __uint(key_size, 4);", after="__weak"),
+    ),
+    "inner_maps": (
+        _extern(_OUTER, "a"),
+        _extern(_outer("int"), "b"),
+        GPL + _map(_outer("long")),
+    ),
+    "attributes_of_inner_maps": (
+        _extern(_outer("int", ""), "a"),
+        _extern(_outer("int", "__uint(max_entries, 3);"), "b"),
+        GPL + _map(_outer("int")),
+    ),
+    "elements": (
+        "extern int x[];\nint use_a(void) { return x[1]; }",
+        "extern long x[2];\nint use_b(void) { return x[1]; }",
+        GPL + "int x[4] = {1};",
+    ),
+    "pointers": (
+        "struct s; extern struct s *x;\nint use_a(void) { return !x; }",
+        "union s; extern union s *x;\nint use_b(void) { return !x; }",
+        GPL + "union s { int a; }; union s *x;",
+    ),
+    "functions": (
+        "struct s; extern int x(struct s *s);\nint use_a(void) { return x(0); }",
+        "extern int x(void *s);\nint use_b(void) { return x(0); }",
+        GPL + "struct s { int a; }; int x(struct s *s) { return s ? s->a : 0; }",
+    ),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", HOLES)
+def test_no_order_hides_a_conflict(name: str, order: tuple[int, ...]) -> None:
+    """An extern that says nothing comes first: what the next says is compared all the same."""
+    files = Case(f"hole_{name}", HOLES[name]).objects()
+    with pytest.raises(LinkerError, match="conflicts with"):
+        link([files[i] for i in order])
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_partial_declarations_that_fit(order: tuple[int, ...]) -> None:
+    """Externs that say different things, and the definition, link in every order."""
+    files = (
+        _extern("__uint(max_entries, 16);", "a"),
+        _extern(_TYPE + "__type(key, int);", "b"),
+        _DEFINITION,
+    )
+    objects = Case("partial_fit", files).objects()
+    spec = load_spec(link([objects[i] for i in order]))
+    assert (spec.maps["m"].max_entries, spec.maps["m"].value_size) == (16, 8)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_fuller_declaration_stays(order: tuple[int, ...]) -> None:
+    """Where nothing defines a map, what an extern says of it is there for the next link."""
+    files = (_extern(_TYPE, "a"), _extern(_TYPE + "__uint(max_entries, 17);", "b"), _DEFINITION)
+    objects = Case("fuller", files).objects()
+    first = link([objects[i] for i in order])
+    with pytest.raises(LinkerError, match="max_entries is 17 and 16"):
+        link([first, objects[2]])
+
+
+@pytest.mark.parametrize(
+    "attributes", ["", "__type(key, int);", "__type(key, int);" + _outer("int")[len(_OUTER) :]]
+)
+def test_type_may_be_left_out(attributes: str) -> None:
+    """An extern map may leave out any attribute, its type among them; what it has counts."""
+    definition = _outer("int") if "values" in attributes else _TYPE + "__type(key, int);"
+    objects = Case("untyped", (GPL + _map(definition), _extern(attributes, "a"))).objects()
+    for order in (objects, objects[::-1]):
+        assert load_spec(link(order)).maps["m"].key_size == 4
+    linker = Linker()
+    linker.add_file(objects[1])
+    assert linker.unresolved() == ["m"]
+
+
+@pytest.mark.parametrize("wrong_first", [False, True])
+def test_wrong_definition_names_its_file(wrong_first: bool) -> None:
+    """What is no map's definition is told of the file that has it, whichever comes first."""
+    untyped = GPL + _map("__type(key, int); __uint(max_entries, 1);")
+    wrong, right = Case("wrong_map", (untyped, _extern(_TYPE, "a"))).objects()
+    with pytest.raises(LinkerError) as raised:
+        link([wrong, right] if wrong_first else [right, wrong])
+    assert str(raised.value) == f"{wrong}: map 'm': it has no type (section '.maps')"

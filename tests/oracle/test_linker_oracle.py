@@ -22,7 +22,8 @@ from bpfgen_runtime.object import Object
 from bpfgen_runtime.sys.bpf_more import prog_test_run
 
 from tests.support.libbpf import LibbpfObject
-from tests.support.linkcases import CASES, CONFLICTS_AND_WORDS, Case, compile_all
+from tests.support.linkcases import CASES, Case
+from tests.support.linkconflicts import CONFLICTS_AND_WORDS, compile_all
 from tests.support.requirements import tool
 
 pytestmark = [pytest.mark.host_only, pytest.mark.needs("bpftool", "clang", "libbpf-dev")]

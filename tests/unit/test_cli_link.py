@@ -12,7 +12,8 @@ from bpfgen_runtime.loader import load_spec
 from click.testing import CliRunner
 
 from bpfgen.cli import main
-from tests.support.linkcases import CASES, CONFLICTS
+from tests.support.linkcases import CASES
+from tests.support.linkconflicts import CONFLICTS
 
 ROOT = Path(__file__).resolve().parents[2]
 INPUTS = [ROOT / "examples" / name / f"{name}.bpf.o" for name in ("execsnoop", "tasktree")]

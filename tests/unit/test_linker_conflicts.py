@@ -10,6 +10,7 @@ from bpfgen_runtime.linker import Linker, link
 from bpfgen_runtime.loader import load_spec
 
 from tests.support.linkcases import GPL, Case
+from tests.support.linkconflicts import CONFLICTS_AND_WORDS
 
 pytestmark = pytest.mark.needs("clang", "libbpf-dev")
 
@@ -144,3 +145,41 @@ def test_wrong_definition_names_its_file(wrong_first: bool) -> None:
     with pytest.raises(LinkerError) as raised:
         link([wrong, right] if wrong_first else [right, wrong])
     assert str(raised.value) == f"{wrong}: map 'm': it has no type (section '.maps')"
+
+
+#: Conflicts of something else than types: sections, strength, static things.
+_OTHER_WORDS = {"both define", "'.maps' and in '.data'", ".ksyms", "license", "version", "flags"}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case, word in CONFLICTS_AND_WORDS if word not in {*_OTHER_WORDS, "static"}],
+    ids=lambda case: case.name,
+)
+def test_both_declarations_differ_in_c(case: Case) -> None:
+    """What differs is seen in the two lines, also behind a typedef or in a struct's struct."""
+    files = case.objects()
+    with pytest.raises(LinkerError) as raised:
+        link(files)
+    _, *told = str(raised.value).split("\n")
+    assert len(told) == 2
+    texts = [line.removeprefix(f"  in {path}: ") for line, path in zip(told, files, strict=True)]
+    assert not texts[0].startswith("  in ")
+    assert texts[0] != texts[1]
+
+
+def test_the_innermost_difference_is_shown() -> None:
+    """Of a struct in a struct, the inner one; of a typedef, what it stands for."""
+    told = {}
+    for name in ("in_a_named_struct", "typedef_of_a_number", "inner_maps_differ"):
+        case = next(case for case, _ in CONFLICTS_AND_WORDS if case.name == name)
+        with pytest.raises(LinkerError) as raised:
+            link(case.objects())
+        told[name] = str(raised.value).split("\n")[2]
+    assert told["in_a_named_struct"].endswith(
+        ": struct q { long z; }; struct s { struct q q; }; struct s x"
+    )
+    assert told["typedef_of_a_number"].endswith(": typedef long A; typedef A T; T x")
+    assert ": struct inner { int (*type)[2]; int *key; int *value; int (*max_entries)[2]; }; " in (
+        told["inner_maps_differ"]
+    )

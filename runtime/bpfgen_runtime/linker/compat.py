@@ -151,7 +151,7 @@ class _Comparison:
         if not exact and isinstance(a, Fwd) and not isinstance(b, Fwd):
             return _declares(a, b)
         if not exact and isinstance(b, Fwd) and not isinstance(a, Fwd):
-            return _declares(b, a)
+            return _declares(b, a, fwd_first=False)
         if a.kind != b.kind:
             return f"a {kind_name(a.kind)} and a {kind_name(b.kind)}"
         if a.name != b.name and isinstance(a, (Struct, Union, Enum, Fwd, Func, Var)):
@@ -213,11 +213,12 @@ def _keywords_differ(a: Fwd, b: Fwd) -> str:
     return f"{a.name!r} is declared as a {words[0]} and as a {words[1]}"
 
 
-def _declares(fwd: Fwd, t: BtfType) -> str:
+def _declares(fwd: Fwd, t: BtfType, *, fwd_first: bool = True) -> str:
     if not isinstance(t, (Struct, Union)) or isinstance(t, Union) != fwd.is_union:
         keyword = "union" if fwd.is_union else "struct"
         return f"a {keyword} declared as {fwd.name!r} and a {kind_name(t.kind)}"
-    return "" if t.name == fwd.name else f"{kind_name(t.kind)} {fwd.name!r} and {t.name!r}"
+    names = (fwd.name, t.name) if fwd_first else (t.name, fwd.name)
+    return "" if t.name == fwd.name else f"{kind_name(t.kind)} {names[0]!r} and {names[1]!r}"
 
 
 def _title(t: BtfType) -> str:

@@ -400,6 +400,32 @@ CONFLICTS_AND_WORDS = [
         ),
         ".ksyms",
     ),
+    (
+        _two(
+            "two_loaders_sections",
+            "extern int CONFIG_HZ __kconfig;\n" + _USE.format(what="CONFIG_HZ"),
+            "extern int CONFIG_HZ __ksym;\nint other(void) { return CONFIG_HZ; }",
+        ),
+        "'.kconfig' and in '.ksyms'",
+    ),
+    (
+        Case(
+            "two_strong_and_a_weak",
+            (GPL + "int n __weak = 1;", "int n = 2;", "int n = 3;"),
+        ),
+        "both define",
+    ),
+    (
+        Case(
+            "weak_strong_by_an_extern",
+            (
+                GPL + "int f(void) __weak;\nint f(void) { return 1; }",
+                "extern int f(void);\n" + _USE.format(what="f()"),
+                "int f(void) { return 2; }",
+            ),
+        ),
+        "strong by the extern declaration",
+    ),
 ]
 CONFLICTS = [case for case, _ in CONFLICTS_AND_WORDS]
 

@@ -148,12 +148,22 @@ def test_wrong_definition_names_its_file(wrong_first: bool) -> None:
 
 
 #: Conflicts of something else than types: sections, strength, static things.
-_OTHER_WORDS = {"both define", "'.maps' and in '.data'", ".ksyms", "license", "version", "flags"}
+_OTHER_WORDS = {
+    "both define",
+    "strong by the extern declaration",
+    "'.maps' and in '.data'",
+    "'.kconfig' and in '.ksyms'",
+    ".ksyms",
+    "license",
+    "version",
+    "flags",
+    "static",
+}
 
 
 @pytest.mark.parametrize(
     "case",
-    [case for case, word in CONFLICTS_AND_WORDS if word not in {*_OTHER_WORDS, "static"}],
+    [case for case, word in CONFLICTS_AND_WORDS if word not in _OTHER_WORDS],
     ids=lambda case: case.name,
 )
 def test_both_declarations_differ_in_c(case: Case) -> None:
@@ -183,3 +193,58 @@ def test_the_innermost_difference_is_shown() -> None:
     assert ": struct inner { int (*type)[2]; int *key; int *value; int (*max_entries)[2]; }; " in (
         told["inner_maps_differ"]
     )
+
+
+# --- externs for the loader; weak and strong
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("attribute", ["__ksym", "__kconfig"])
+def test_plain_extern_goes_with_the_loaders(attribute: str, order: tuple[int, ...]) -> None:
+    """`extern int x;` before or behind `extern int x __ksym;`: the loader's either way."""
+    files = (
+        "extern int CONFIG_HZ;\nint use_a(void) { return CONFIG_HZ; }",
+        f"extern int CONFIG_HZ {attribute};\nint use_b(void) {{ return CONFIG_HZ; }}",
+    )
+    objects = Case(f"plain{attribute}", files).objects()
+    linker = Linker()
+    for i in order:
+        linker.add_file(objects[i])
+    assert linker.unresolved() == []
+    spec = load_spec(linker.finalize())
+    assert spec.btf is not None
+    assert spec.btf.find_datasec("." + attribute.strip("_").replace("ksym", "ksyms")) is not None
+
+
+_EXTERN = "extern int f(void){};\nint use(void) {{ return f(); }}"
+_WEAK, _STRONG = "__weak int f(void) { return 1; }", "int f(void) { return 2; }"
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_strong_by_an_extern_declaration(order: tuple[int, ...]) -> None:
+    """As in libbpf a strong extern and a weak definition are a strong one; the message says so."""
+    objects = Case("strong_by", (_EXTERN.format(""), _WEAK, _STRONG)).objects()
+    inputs = [objects[i] for i in order]
+    if order.index(2) < 2:
+        link(inputs)
+        return
+    with pytest.raises(LinkerError, match="both define it, and the __weak one is strong") as raised:
+        link(inputs)
+    told = str(raised.value).split("\n")[0]
+    assert f"by the extern declaration in {objects[0]}; make that __weak" in told
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_weak_extern_leaves_a_definition_weak(order: tuple[int, ...]) -> None:
+    """What the message proposes works: with `__weak` there, every order links."""
+    objects = Case("weak_by", (_EXTERN.format(" __weak"), _WEAK, _STRONG)).objects()
+    link([objects[i] for i in order])
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_third_definition(order: tuple[int, ...]) -> None:
+    """Two strong definitions conflict, whatever weak and extern ones are around them."""
+    files = (_EXTERN.format(" __weak"), _WEAK, _STRONG, _STRONG)
+    objects = Case("third", files).objects()
+    with pytest.raises(LinkerError, match="both define it; make one of them __weak"):
+        link([objects[i] for i in order])

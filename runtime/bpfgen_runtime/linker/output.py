@@ -116,6 +116,7 @@ class OutputSymbol:
     Attributes:
         section: where it is defined; None for an extern, or with a reserved `shndx` (SHN_ABS).
         is_extern, is_weak: of globals; what is strong once stays so, as in libbpf.
+        strong_by: label of the input whose extern declaration made it strong, "" if none did.
         source: the input that defines it, or that declared it first while none does.
         type_id: id of its VAR or FUNC in that input's BTF, 0 for local symbols.
         declared_in: `section`, but of an extern that which BTF has it in (`.ksyms`, `.maps`).
@@ -134,6 +135,7 @@ class OutputSymbol:
         "shndx",
         "size",
         "source",
+        "strong_by",
         "type",
         "type_id",
         "value",
@@ -144,6 +146,7 @@ class OutputSymbol:
         self.name = name
         self.bind = bind
         self.source = source
+        self.strong_by = ""
         self.type = self.visibility = self.value = self.size = self.index = self.type_id = 0
         self.shndx = SHN_UNDEF
         self.section: OutputSection | None = None

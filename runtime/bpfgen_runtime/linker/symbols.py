@@ -2,8 +2,9 @@
 
 The rules are libbpf's. Static symbols are kept apart, whatever their names. Of the definitions of a
 global one may be strong, all others are weak; where none is strong, the first counts. A symbol
-stays strong, and hidden, once an input had it so. What is one has to fit by BTF: an input's
-declaration is compared with what is known by then, which of an extern map may be several.
+stays strong, and hidden, once an input had it so, be it by an extern declaration. What is one has
+to fit by BTF: an input's declaration is compared with what is known by then, which of an extern map
+may be several.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class SymbolMerger:
         new = Declaration(source, type_id, symbol.is_extern)
         earlier = Declaration(known.source, known.type_id, known.is_extern)
         if not (symbol.is_extern or known.is_extern or known.is_weak or symbol.bind == STB_WEAK):
-            raise _conflict(earlier, new, "both define it; make one of them __weak")
+            raise _conflict(earlier, new, _both_define(known))
         if known.declared_in is not declared_in and _is_virtual(known, symbol, declared_in):
             raise _conflict(
                 earlier,
@@ -111,6 +112,8 @@ class SymbolMerger:
                 raise _conflict(each, new, found.why, found.trail)
         if symbol.bind == STB_GLOBAL:
             known.bind = STB_GLOBAL
+            if known.is_weak:
+                known.strong_by = source.label
             known.is_weak = False
         known.visibility = max(known.visibility, symbol.visibility)
         if symbol.is_extern:
@@ -125,6 +128,8 @@ class SymbolMerger:
         known.source, known.type_id = source, type_id
         known.is_extern = False
         known.others = ()
+        if symbol.bind == STB_GLOBAL:
+            known.strong_by = ""
         _place(known, symbol, section)
         known.declared_in = known.section
 
@@ -136,6 +141,8 @@ class SymbolMerger:
         new.visibility = symbol.visibility
         new.is_extern = symbol.is_extern
         new.is_weak = symbol.bind == STB_WEAK
+        if symbol.is_extern and not new.is_weak:
+            new.strong_by = source.label
         _place(new, symbol, section)
         self.every.append(new)
         return new
@@ -154,6 +161,15 @@ def _conflict(
     from .conflict import conflict
 
     return conflict(one, other, why, trail)
+
+
+def _both_define(known: OutputSymbol) -> str:
+    if not known.strong_by:
+        return "both define it; make one of them __weak"
+    return (
+        f"both define it, and the __weak one is strong by the extern declaration in"
+        f" {known.strong_by}; make that __weak, too, or let the strong definition come first"
+    )
 
 
 def _keep(known: OutputSymbol, earlier: Declaration, new: Declaration) -> None:

@@ -1,121 +1,21 @@
-"""Small BPF programs in several files, for the static linker: what links.
-
-What does not is in `linkconflicts`.
-
-Each case is a name and its files' C. `PRELUDE` stands before each file. A program called `run` is
-run with a packet, and returns what the case says.
-"""
+"""Small BPF programs in several files that link."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from tests.support.clang import CACHE, compile_source
-
-PRELUDE = """\
-#include <linux/bpf.h>
-#include <stddef.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
-#define NOINLINE __attribute__((noinline))
-typedef unsigned int u32;
-typedef unsigned long long u64;
-"""
-
-GPL = 'char LICENSE[] SEC("license") = "GPL";\n'
-
-
-@dataclass(frozen=True)
-class Case:
-    """Files that are linked.
-
-    Args:
-        name: of the case, unique.
-        files: the C of each, without `PRELUDE`.
-        returns: what `run` returns; None if there is none to run.
-        loads: False where the kernel or the loader refuses what was linked.
-        flags: more flags for clang.
-    """
-
-    name: str
-    files: tuple[str, ...]
-    returns: int | None = None
-    loads: bool = True
-    flags: tuple[str, ...] = ()
-
-    def objects(self) -> list[Path]:
-        """Compile the files, or give what was compiled before."""
-        folder = CACHE / "link-sources"
-        folder.mkdir(parents=True, exist_ok=True)
-        compiled = []
-        for number, text in enumerate(self.files):
-            source = folder / f"{self.name}_{number}.bpf.c"
-            text = PRELUDE + text
-            if not source.exists() or source.read_text() != text:
-                source.write_text(text)
-            compiled.append(compile_source(source, *self.flags))
-        return compiled
-
-
-_DUMMY_OPS = """
-struct bpf_dummy_ops_state { int val; };
-struct bpf_dummy_ops { int (*test_1)(struct bpf_dummy_ops_state *cb); };
-"""
-
-
-def _dummy_ops(name: str) -> str:
-    """A struct_ops map of the kernel's test struct, and its program."""
-    return _DUMMY_OPS + f"""
-SEC("struct_ops/test_1") int {name}_1(unsigned long long *ctx) {{ return 3; }}
-SEC(".struct_ops") struct bpf_dummy_ops {name} = {{ .test_1 = (void *){name}_1 }};
-"""
-
-
-def run_program(body: str, section: str = "tc", name: str = "run") -> str:
-    return f'SEC("{section}") int {name}(struct __sk_buff *skb) {{ {body} }}\n'
-
-
-HASH = """\
-struct key { int a; };
-struct value { u64 n; u32 m; };
-"""
-
-
-def map_of(
-    name: str,
-    before: str = "",
-    after: str = "",
-    kind: str = "BPF_MAP_TYPE_HASH",
-    key: str = "__type(key, struct key)",
-    value: str = "__type(value, struct value)",
-    entries: str = "__uint(max_entries, 16);",
-    more: str = "",
-) -> str:
-    return (
-        f"{before} struct {{ __uint(type, {kind}); {key}; {value}; {entries} {more} }} {name}"
-        f' {after} SEC(".maps");\n'
-    )
-
-
-PUT = "struct key k = {.a = 1}; struct value v = {.n = 7}; bpf_map_update_elem(&m, &k, &v, 0);"
-LOOKUP = (
-    "NOINLINE int get(void) { struct key k = {.a = 1};"
-    " struct value *v = bpf_map_lookup_elem(&m, &k); return v ? (int)v->n : -1; }\n"
+from tests.support.linkcases_more import MORE_CASES
+from tests.support.linksources import (
+    GPL,
+    HASH,
+    LOOKUP,
+    LOOP,
+    PUT,
+    STATE,
+    TASK,
+    Case,
+    dummy_ops,
+    map_of,
+    run_program,
 )
-_STATE = """\
-static volatile int count = {a};
-static volatile int zero;
-static const volatile int limit = {b};
-static NOINLINE int helper(int x) {{ count += x; zero++; return count + limit + zero; }}
-"""
-_LOOP = """\
-static volatile long sum;
-static int step(u32 i, void *ctx) {{ sum += {n}; return 0; }}
-NOINLINE int {name}(void) {{ sum = 0; bpf_loop(4, step, 0, 0); return sum; }}
-"""
-_TASK = "struct task_struct{suffix} {{ {members} }} __attribute__((preserve_access_index));\n"
-
 
 CASES = [
     Case("single", (GPL + run_program("return 5;"),), 5),
@@ -127,7 +27,7 @@ CASES = [
     ),
     Case(
         "struct_ops",
-        (GPL + _dummy_ops("first") + run_program("return 5;"), _dummy_ops("second")),
+        (GPL + dummy_ops("first") + run_program("return 5;"), dummy_ops("second")),
         5,
     ),
     Case(
@@ -215,9 +115,9 @@ CASES = [
         (
             GPL
             + "extern int other(int);\n"
-            + _STATE.format(a=1, b=10)
+            + STATE.format(a=1, b=10)
             + run_program("return helper(1) * 1000 + other(2);"),
-            _STATE.format(a=100, b=200) + "NOINLINE int other(int x) { return helper(x); }",
+            STATE.format(a=100, b=200) + "NOINLINE int other(int x) { return helper(x); }",
         ),
         13303,
     ),
@@ -226,10 +126,10 @@ CASES = [
         (
             GPL
             + "extern int g(int);\nextern int h(int);\n"
-            + _STATE.format(a=1, b=2)
+            + STATE.format(a=1, b=2)
             + run_program("return helper(1) + g(1) + h(1);"),
-            _STATE.format(a=10, b=20) + "NOINLINE int g(int x) { return helper(x); }",
-            _STATE.format(a=100, b=200) + "NOINLINE int h(int x) { return helper(x); }",
+            STATE.format(a=10, b=20) + "NOINLINE int g(int x) { return helper(x); }",
+            STATE.format(a=100, b=200) + "NOINLINE int h(int x) { return helper(x); }",
         ),
         339,
     ),
@@ -483,9 +383,9 @@ CASES = [
         (
             GPL
             + "extern int second(void);\n"
-            + _LOOP.format(n=1, name="first")
+            + LOOP.format(n=1, name="first")
             + run_program("return first() * 100 + second();"),
-            _LOOP.format(n=5, name="second"),
+            LOOP.format(n=5, name="second"),
         ),
         420,
     ),
@@ -575,13 +475,13 @@ CASES = [
         "core",
         (
             GPL
-            + _TASK.format(suffix="", members="int pid; char comm[16];")
+            + TASK.format(suffix="", members="int pid; char comm[16];")
             + "extern int other(void);\n"
             + run_program(
                 "struct task_struct *t = 0;"
                 "return bpf_core_field_size(t->comm) + bpf_core_field_exists(t->pid) + other();"
             ),
-            _TASK.format(suffix="___mine", members="int tgid; int not_there;")
+            TASK.format(suffix="___mine", members="int tgid; int not_there;")
             + "NOINLINE int other(void) { struct task_struct___mine *t = 0;"
             " return bpf_core_field_size(t->tgid) * 100 + bpf_core_field_exists(t->not_there); }",
         ),
@@ -696,4 +596,5 @@ CASES = [
         ),
         loads=False,
     ),
+    *MORE_CASES,
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.support.linkcases import (
-    CASES,
+from tests.support.linkcases import CASES
+from tests.support.linksources import (
     GPL,
     HASH,
     LOOKUP,

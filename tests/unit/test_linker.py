@@ -15,7 +15,8 @@ from bpfgen_runtime.errors import ElfError, LinkerError
 from bpfgen_runtime.linker import Linker, link
 from bpfgen_runtime.loader import load_spec
 
-from tests.support.linkcases import CASES, GPL, Case
+from tests.support.linkcases import CASES
+from tests.support.linksources import GPL, Case
 
 ROOT = Path(__file__).resolve().parents[2]
 EXECSNOOP, TASKTREE = (

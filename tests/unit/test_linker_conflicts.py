@@ -9,8 +9,8 @@ from bpfgen_runtime.errors import LinkerError
 from bpfgen_runtime.linker import Linker, link
 from bpfgen_runtime.loader import load_spec
 
-from tests.support.linkcases import GPL, Case
 from tests.support.linkconflicts import CONFLICTS_AND_WORDS
+from tests.support.linksources import GPL, Case
 
 pytestmark = pytest.mark.needs("clang", "libbpf-dev")
 

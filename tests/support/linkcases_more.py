@@ -149,4 +149,14 @@ MORE_CASES = [
         ),
         0,
     ),
+    Case(
+        "prototype_behind_a_pointer",
+        (
+            GPL
+            + "struct s { int a; }; extern struct s (*p)(struct s x);\n"
+            + run_program("return p ? 1 : 4;"),
+            "struct s { long a; }; struct s (*p)(struct s x);",
+        ),
+        4,
+    ),
 ]

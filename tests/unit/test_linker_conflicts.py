@@ -137,6 +137,17 @@ def test_type_may_be_left_out(attributes: str) -> None:
     assert linker.unresolved() == ["m"]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_inner_map_may_be_left_out(order: tuple[int, ...]) -> None:
+    """Of a map of maps, too; what remains of it is compared."""
+    fits = Case("no_inner", (GPL + _map(_outer("int")), _extern(_OUTER, "a"))).objects()
+    assert load_spec(link([fits[i] for i in order])).maps["m"].inner is not None
+    other = _extern(_OUTER.replace("max_entries, 2", "max_entries, 3"), "a")
+    wrong = Case("no_inner_wrong", (GPL + _map(_outer("int")), other)).objects()
+    with pytest.raises(LinkerError, match="max_entries is"):
+        link([wrong[i] for i in order])
+
+
 @pytest.mark.parametrize("wrong_first", [False, True])
 def test_wrong_definition_names_its_file(wrong_first: bool) -> None:
     """What is no map's definition is told of the file that has it, whichever comes first."""

@@ -10,8 +10,6 @@ with each, else one comparison with what is known of a symbol is enough.
 from __future__ import annotations
 
 from ..btf.types import (
-    BTF_FUNC_STATIC,
-    BTF_VAR_STATIC,
     Array,
     BtfType,
     Enum,
@@ -163,13 +161,7 @@ class _Comparison:
             return self.differ(a.type, b.type, False, depth + 1)
         if isinstance(a, Array) and isinstance(b, Array):
             return self.differ(a.type, b.type, exact, depth + 1)
-        if isinstance(a, Func) and isinstance(b, Func):
-            if (a.linkage == BTF_FUNC_STATIC) != (b.linkage == BTF_FUNC_STATIC):
-                return "one is static"
-            return self.differ(a.type, b.type, exact, depth + 1)
-        if isinstance(a, Var) and isinstance(b, Var):
-            if (a.linkage == BTF_VAR_STATIC) != (b.linkage == BTF_VAR_STATIC):
-                return "one is static"
+        if isinstance(a, (Func, Var)) and isinstance(b, (Func, Var)):  # neither is static
             return self.differ(a.type, b.type, exact, depth + 1)
         if isinstance(a, Struct) and isinstance(b, Struct):
             return self._members_differ(a, b, depth) if exact else ""

@@ -53,6 +53,11 @@ HOLES = {
         _extern("__type(value, struct { int *p; });", "b"),
         _DEFINITION,
     ),
+    "size_and_type": (
+        _extern("__uint(key_size, 4);", "a"),
+        "struct k { int a; };\n" + _extern("__type(key, struct k);", "b"),
+        _DEFINITION,
+    ),
     "two_say_different_things": (
         _extern("__uint(max_entries, 16);", "a"),
         _extern("__type(key, long);", "b"),
@@ -123,6 +128,15 @@ def test_the_fuller_declaration_stays(order: tuple[int, ...]) -> None:
         link([first, objects[2]])
 
 
+def test_of_equal_declarations_the_first_is_named() -> None:
+    """As of all that is declared twice."""
+    files = (_extern(_TYPE, "a"), _extern(_TYPE, "b"), GPL + _map(_TYPE.replace("HASH", "ARRAY")))
+    objects = Case("equal", files).objects()
+    with pytest.raises(LinkerError, match="map_type is 1 and 2") as raised:
+        link(objects)
+    assert f"'m' conflicts with {objects[0]}: " in str(raised.value)
+
+
 @pytest.mark.parametrize(
     "attributes", ["", "__type(key, int);", "__type(key, int);" + _outer("int")[len(_OUTER) :]]
 )
@@ -139,9 +153,18 @@ def test_type_may_be_left_out(attributes: str) -> None:
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_inner_map_may_be_left_out(order: tuple[int, ...]) -> None:
-    """Of a map of maps, too; what remains of it is compared."""
-    fits = Case("no_inner", (GPL + _map(_outer("int")), _extern(_OUTER, "a"))).objects()
-    assert load_spec(link([fits[i] for i in order])).maps["m"].inner is not None
+    """Of a map of maps, too, or its type; what remains of it is compared."""
+    inner = "__array(values, struct { __uint(max_entries, %d); });"
+    for entries, fits in ((1, True), (2, False)):
+        files = (GPL + _map(_outer("int")), _extern(_OUTER + inner % entries, "a"))
+        objects = Case(f"untyped_inner_{entries}", files).objects()
+        if fits:
+            link([objects[i] for i in order])
+            continue
+        with pytest.raises(LinkerError, match="inner map: max_entries is"):
+            link([objects[i] for i in order])
+    right = Case("no_inner", (GPL + _map(_outer("int")), _extern(_OUTER, "a"))).objects()
+    assert load_spec(link([right[i] for i in order])).maps["m"].inner is not None
     other = _extern(_OUTER.replace("max_entries, 2", "max_entries, 3"), "a")
     wrong = Case("no_inner_wrong", (GPL + _map(_outer("int")), other)).objects()
     with pytest.raises(LinkerError, match="max_entries is"):

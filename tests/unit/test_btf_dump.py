@@ -119,14 +119,27 @@ def definitions(text: str) -> list[str]:
         ([Fwd("s")], "struct s"),
         ([Fwd("u", is_union=True)], "union u"),
         ([Struct("s", 0)], "struct s {}"),
-        ([Struct("s", 4)], "struct s { int: 32; }"),
+        ([Struct("s", 4)], "struct s { int: 32; } __attribute__((packed))"),
         (
             [CHAR, INT, Struct("s", 8, [Member("a", 1, 0), Member("b", 2, 32)])],
             "struct s { char a; int b; }",
         ),
         (
             [CHAR, INT, Struct("s", 8, [Member("a", 1, 0), Member("b", 1, 32)])],
-            "struct s { char a; int: 24; char b; long: 24; }",
+            "struct s { char a; int: 24; char b; long: 24; } __attribute__((packed))",
+        ),
+        (
+            [CHAR, INT, Struct("s", 32, [Member("a", 1, 0), Member("b", 2, 32)])],
+            "struct s { char a; int: 24; int b; long: 64; long: 64; long: 64; } "
+            "__attribute__((packed, aligned(4)))",
+        ),
+        (
+            [INT, LONG, Struct("s", 16, [Member("a", 1, 0), Member("b", 2, 64)])],
+            "struct s { int a; long b; }",
+        ),
+        (
+            [Union("u", 4)],
+            "union u { int: 32; } __attribute__((packed))",
         ),
         (
             [CHAR, INT, Struct("s", 5, [Member("a", 1, 0), Member("b", 2, 8)])],
@@ -275,8 +288,8 @@ def test_names_are_made_unique() -> None:
     )
     assert definitions(text) == [
         "struct s {}",
-        "struct s___2 { int: 32; }",
-        "struct s___2___2 { long: 64; }",
+        "struct s___2 { int: 32; } __attribute__((packed))",
+        "struct s___2___2 { long: 64; } __attribute__((packed))",
         "union s___3 {}",
         "enum s___4 { A = 0, }",
         "enum { A___2 = 1, }",
@@ -362,6 +375,9 @@ def test_text_that_does_not_end_is_refused() -> None:
         c_of(*chain, Struct("end", 0))
 
 
+ATTRIBUTE = r"(mode\(byte\)|aligned\(\d+\)|packed)"
+
+
 def comparable(text: str) -> set[str]:
     """Give definitions without what the two write in their own way.
 
@@ -371,7 +387,7 @@ def comparable(text: str) -> set[str]:
     found = set()
     for one in definitions(text):
         one = re.sub(r"\b(long|int|short|char): \d+; ?", "", one)
-        one = re.sub(r" __attribute__\(\((mode\(byte\)|aligned\(\d+\)|packed)\)\)", "", one)
+        one = re.sub(rf" __attribute__\(\({ATTRIBUTE}(, {ATTRIBUTE})*\)\)", "", one)
         one = re.sub(r"___\d+\b", "", one)
         one = re.sub(r" ?\* ?", "*", one)
         if not re.fullmatch(r"(struct|union) \w+", one) and not one.startswith("#"):

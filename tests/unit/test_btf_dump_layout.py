@@ -30,6 +30,7 @@ INT, CHAR, LONG = Int("int", 4, 1), Int("char", 1, 1), Int("long", 8, 1)
 COMPILERS = {
     "clang": ("clang",),
     "clang for BPF": ("clang", "-target", "bpf"),
+    "clang for arm64": ("clang", "-target", "aarch64"),
     "gcc": ("gcc",),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -41,7 +42,9 @@ from bpfgen_runtime.btf.dump import dump_c, vmlinux_h
 from bpfgen_runtime.btf.file import read_btf
 from bpfgen_runtime.btf.listing import dump_raw, type_facts
 from bpfgen_runtime.errors import BtfError
+from click.testing import CliRunner
 
+from bpfgen.cli import main
 from tests.support.btfbuilder import ALL_KINDS
 from tests.support.clang import compile_bpf
 from tests.support.requirements import tool
@@ -415,6 +418,27 @@ def test_the_raw_list_is_bpftools() -> None:
         command = [tool("bpftool"), "btf", "dump", "file", str(path), "format", "raw"]
         theirs = subprocess.run(command, check=True, capture_output=True).stdout.decode()
         assert "".join(dump_raw(read_btf(path))) == theirs
+
+
+@pytest.mark.needs("bpftool", "clang", "btf")
+@pytest.mark.parametrize("name", ["btf_kinds", "load_maps", "core_enums", "kernel"])
+def test_the_json_is_bpftools(name: str) -> None:
+    """Types as JSON have bpftool's keys and values.
+
+    Except: bpftool 7.1 prints the values of an unsigned enum from 2^31 on as if of 64 bits.
+    """
+    path = KERNEL if name == "kernel" else str(compile_bpf(name))
+    command = [tool("bpftool"), "-j", "btf", "dump", "file", path]
+    theirs = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["types"]
+    for one in theirs:
+        if one["kind"] == "ENUM" and one["encoding"] == "UNSIGNED":
+            for value in one["values"]:
+                value["val"] &= 0xFFFFFFFF
+    result = CliRunner().invoke(main, ["btf", "dump", path, "--format", "json"])
+    assert result.exit_code == 0
+    ours = json.loads(result.stdout)["types"]
+    assert len(ours) == len(theirs)
+    assert [pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]] == []
 
 
 def test_the_list_has_every_kind() -> None:

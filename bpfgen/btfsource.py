@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from bpfgen_runtime.btf import Btf
-from bpfgen_runtime.btf.file import read_btf
+from bpfgen_runtime.btf.file import btf_in, read_btf
 from bpfgen_runtime.errors import BpfError
 
 __all__ = ["read_source", "types_named"]
@@ -18,13 +19,16 @@ def read_source(source: str, base: Path | None = None) -> Btf:
     """Read BTF by what a user calls it.
 
     Args:
-        source: a file (raw BTF, or ELF with a section `.BTF`), or `vmlinux`, or a kernel module's
-            name. A file of that name in the current directory goes first.
+        source: a file (raw BTF, or ELF with a section `.BTF`), `-` for standard input, or
+            `vmlinux`, or a kernel module's name. A file of that name in the current directory goes
+            first.
         base: the BTF that a split one continues; by default the kernel's for its modules.
 
     Raises:
         BpfError: there is no such BTF, or it is damaged.
     """
+    if source == "-":
+        return btf_in(sys.stdin.buffer.read(), base=None if base is None else read_btf(base))
     path = Path(source)
     if not path.exists() and os.sep not in source:
         path = _KERNEL / source.replace("-", "_")

@@ -10,6 +10,7 @@ from bpfgen_runtime.btf import Btf
 from bpfgen_runtime.btf.changes import layout_changes
 from bpfgen_runtime.errors import BtfError
 from bpfgen_runtime.spec import MapSpec, ObjectSpec
+from bpfgen_runtime.uapi.const import BPF_F_INNER_MAP
 from bpfgen_runtime.uapi.enums import MapType
 
 from .events import Event, Events
@@ -17,8 +18,12 @@ from .text import printable
 
 __all__ = ["Change", "as_json", "as_table", "compare"]
 
-#: What a pinned map must have in common with its definition, or it is refused at load.
-_ATTRIBUTES = ("key_size", "value_size", "max_entries", "map_flags")
+#: What a pinned map must have in common with its definition besides its type, or it is refused at
+#: load (`load_maps`).
+_ATTRIBUTES = ("key_size", "value_size", "max_entries", "map_flags", "map_extra")
+#: What the maps in a map must, or the kernel refuses to put them there; some also `max_entries`.
+_INNER_ATTRIBUTES = ("key_size", "value_size", "map_flags")
+_SIZED = (MapType.ARRAY, MapType.XSKMAP)
 
 
 class Change(NamedTuple):
@@ -26,7 +31,7 @@ class Change(NamedTuple):
 
     Attributes:
         kind: "map", "key", "value", "event", "global".
-        name: of the map or the variable.
+        name: of the map or the variable; `name.inner` is the definition of the maps in a map.
         change: what it is.
         breaks: what the old object has pinned or stored does not fit the new one.
     """
@@ -58,18 +63,38 @@ def _maps(old: ObjectSpec, new: ObjectSpec) -> Iterator[Change]:
         if two is None:
             yield Change("map", name, "removed", True)
             continue
-        if one.map_type != two.map_type:
-            types = f"{_type_name(one.map_type)} -> {_type_name(two.map_type)}"
-            yield Change("map", name, types, True)
-        for attribute in _ATTRIBUTES:
-            before, after = getattr(one, attribute), getattr(two, attribute)
-            if before != after:
-                yield Change("map", name, f"{attribute} {before} -> {after}", True)
-        for part in ("key", "value"):
-            yield from _types(part, name, old, new, one, two)
+        yield from _definitions(name, old, new, one, two)
+        if one.pinning != two.pinning:
+            # Without, the new object does not look for the map that the old one has left.
+            what = "removed" if one.pinning else "added"
+            yield Change("map", name, f"pinning {what}", bool(one.pinning))
     for name, two in new.maps.items():
         if not two.is_data and name not in old.maps:
             yield Change("map", name, "added", False)
+
+
+def _definitions(
+    name: str, old: ObjectSpec, new: ObjectSpec, one: MapSpec, two: MapSpec, inner: bool = False
+) -> Iterator[Change]:
+    """Compare two definitions of a map, or of the maps in one."""
+    if one.map_type != two.map_type:
+        types = f"{_type_name(one.map_type)} -> {_type_name(two.map_type)}"
+        yield Change("map", name, types, True)
+    sized = one.map_type in _SIZED and not one.map_flags & BPF_F_INNER_MAP
+    for attribute in (*_ATTRIBUTES, "numa_node"):
+        before, after = getattr(one, attribute), getattr(two, attribute)
+        if before == after:
+            continue
+        breaks = attribute in (_INNER_ATTRIBUTES if inner else _ATTRIBUTES)
+        breaks |= sized and attribute == "max_entries"
+        yield Change("map", name, f"{attribute} {before} -> {after}", breaks)
+    for part in ("key", "value"):
+        yield from _types(part, name, old, new, one, two)
+    if isinstance(one.inner, MapSpec) and isinstance(two.inner, MapSpec):
+        yield from _definitions(f"{name}.inner", old, new, one.inner, two.inner, inner=True)
+    elif one.inner is not two.inner:
+        what = "removed" if two.inner is None else "added"
+        yield Change("map", f"{name}.inner", what, False)
 
 
 def _type_name(map_type: int) -> str:

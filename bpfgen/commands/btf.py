@@ -52,8 +52,8 @@ Examples:
 def dump(source: str, form: str, roots: tuple[str, ...], base: Path | None) -> None:
     """Write the types of an object, of the running kernel, or of a kernel module.
 
-    FILE is raw BTF, or an ELF file with BTF in it. Variables and functions are only in the formats
-    raw and json, and so are the declaration tags.
+    FILE is raw BTF, or an ELF file with BTF in it, or - for standard input. Variables and functions
+    are only in the formats raw and json, and so are the declaration tags.
     """
 
     def parts() -> Iterator[str]:

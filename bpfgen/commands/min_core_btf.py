@@ -5,14 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from bpfgen_runtime.errors import BpfError
 
-from .common import guard, read_file
+from .common import fail, guard, read_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bpfgen_runtime.btf import Btf, BtfExt
 
 __all__ = ["command"]
 
 
 @click.command(epilog="""\b
-Exit status: 0, 1 if an input is no such file or a relocation is ambiguous, 2 for wrong usage.
+Exit status: 0, 1 if an input is no such file, a relocation is ambiguous, or there is none, 2 for
+wrong usage.
 
 \b
 Example:
@@ -31,19 +37,31 @@ def command(source: Path, target: Path, objects: tuple[Path, ...]) -> None:
     from bpfgen_runtime.btf.file import read_btf
     from bpfgen_runtime.core.mincore import min_core_btf
 
-    from .. import naming, publish
-    from ..generate import read_object
+    from .. import publish
 
     kernel = guard(source, lambda: read_btf(source))
     found = []
     for path in objects:
-        spec = guard(
-            path,
-            lambda path=path: read_object(  # type: ignore[misc]
-                read_file(path), naming.object_name(path.name)
-            ),
-        )
-        if spec.btf is not None and spec.btf_ext is not None:
-            found.append((spec.btf, spec.btf_ext))
+        parts = guard(path, lambda path=path: _types_of(path))  # type: ignore[misc]
+        if parts is not None:
+            found.append(parts)
+    if not any(list(ext.core_relos) for _, ext in found):
+        fail(", ".join(map(str, objects)), "no CO-RE relocations, so no BTF of a kernel is needed")
     smallest = guard(source, lambda: min_core_btf(kernel, found))
     guard(target, lambda: publish.write(target, smallest.to_bytes()))
+
+
+def _types_of(path: Path) -> tuple[Btf, BtfExt] | None:
+    """Read what CO-RE relocations are made of, None if there are none; the rest does not matter."""
+    from bpfgen_runtime.btf import Btf, BtfExt
+    from bpfgen_runtime.elf.reader import read_section
+
+    data = read_file(path)
+    types = read_section(data, ".BTF")
+    if types is None:
+        raise BpfError("no BTF, and so no CO-RE relocations: compile it with -g")
+    ext = read_section(data, ".BTF.ext")
+    if ext is None:  # an object without functions
+        return None
+    btf = Btf.parse(types)
+    return btf, BtfExt.parse(ext, btf)

@@ -10,7 +10,7 @@ import click
 from bpfgen_runtime.errors import BpfError, GenerateError, LinkerError
 
 from .. import naming
-from .common import STDIO, complain, fail, guard, print_text, read_file, reason_of
+from .common import STDIO, complain, guard, print_text, read_file, reason_of
 
 __all__ = ["EventOption", "command"]
 
@@ -58,7 +58,8 @@ class _Complaint(NamedTuple):
 
 @click.command(epilog="""\b
 Exit status: 0, 1 if an object could not be made a module (or --check found a
-difference), 2 for wrong usage. Every object is tried, whatever happens to others.
+difference), 2 for wrong usage. Every object is tried, and has a module of its own
+unless --link is given, whatever happens to others.
 
 \b
 Examples:
@@ -139,10 +140,14 @@ def command(
 
     complaints = dict(workers.run(_make, jobs))
     failed = [each for _, each in sorted(complaints.items()) if each is not None]
-    for path, reason in failed[:-1]:
+    for path, reason in failed:
         complain(path, reason)
+    others = len(jobs) - len(failed)
+    if failed and others and not check:
+        modules = f"{others} other modules are" if others > 1 else "one other module is"
+        click.echo(f"bpfgen: {modules} written", err=True)
     if failed:
-        fail(*failed[-1])
+        raise click.exceptions.Exit(1)
 
 
 def _check_usage(

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from bpfgen.cli import main
 from tests.oracle.test_core_oracle import relocated, theirs_relocated
-from tests.support.clang import SOURCES, compile_bpf
+from tests.support.clang import SOURCES, compile_bpf, compile_source
 from tests.support.libbpf import LibbpfObject
 from tests.support.requirements import tool
 
@@ -124,3 +124,64 @@ def test_command(tmp_path: Path, kernel: Btf) -> None:
     assert result.exit_code == 1
     assert "missing.btf" in result.output
     assert not other.exists()
+
+
+UNLINKED = """
+#define SEC(name) __attribute__((section(name)))
+struct task_struct { int pid; } __attribute__((preserve_access_index));
+extern struct { int (*type)[1]; int (*max_entries)[8]; } elsewhere SEC(".maps");
+extern int outside;
+static void *(*look)(void *, const void *) = (void *)1;
+SEC("raw_tp/x") int first(struct task_struct *task)
+{
+    int key = task->pid + outside;
+    return look(&elsewhere, &key) != 0;
+}
+"""
+
+
+def smallest_of(tmp_path: Path, *objects: Path) -> tuple[int, str, bytes, int]:
+    """Run our command and bpftool's: our status, message and file, and its status."""
+    ours, theirs = tmp_path / "ours.btf", tmp_path / "theirs.btf"
+    for path in (ours, theirs):
+        path.unlink(missing_ok=True)
+    result = CliRunner().invoke(main, ["min-core-btf", str(KERNEL), str(ours), *map(str, objects)])
+    command = [tool("bpftool"), "gen", "min_core_btf", str(KERNEL), str(theirs), *map(str, objects)]
+    done = subprocess.run(command, capture_output=True)
+    data = ours.read_bytes() if ours.exists() else b""
+    return result.exit_code, result.stderr, data, done.returncode
+
+
+@pytest.mark.needs("bpftool")
+def test_a_part_that_is_not_linked_yet(tmp_path: Path, kernel: Btf) -> None:
+    """Of an object only the types are read: externs that are nowhere are no obstacle."""
+    source = tmp_path / "part.bpf.c"
+    source.write_text(UNLINKED)
+    path = compile_source(source)
+    status, message, data, theirs = smallest_of(tmp_path, path)
+    assert (status, message, theirs) == (0, "", 0)
+    (task,) = Btf.parse(data).find("task_struct", Struct.kind)
+    assert data == min_core_btf(kernel, [parts(path)]).to_bytes()
+    assert task
+
+
+@pytest.mark.needs("bpftool")
+def test_objects_that_need_none(tmp_path: Path) -> None:
+    """Without BTF, or without a relocation in any object: one line, and no file."""
+    source = tmp_path / "plain.bpf.c"
+    source.write_text("int number = 1;")
+    typed = compile_source(source)
+    bare = tmp_path / "bare.o"
+    command = [tool("clang"), "-O2", "-target", "bpf", "-c", str(source), "-o", str(bare)]
+    subprocess.run(command, check=True)
+    status, message, data, theirs = smallest_of(tmp_path, bare)
+    assert (status, data) == (1, b"")
+    assert message == f"bpfgen: {bare}: no BTF, and so no CO-RE relocations: compile it with -g\n"
+    assert theirs != 0
+    status, message, data, theirs = smallest_of(tmp_path, typed, typed)
+    assert (status, data) == (1, b"")
+    assert message.startswith(f"bpfgen: {typed}, {typed}: no CO-RE relocations, ")
+    assert theirs != 0
+    status, message, data, _ = smallest_of(tmp_path, compile_bpf("core_direct"), typed)
+    assert (status, message) == (0, "")
+    assert len(Btf.parse(data)) > 1

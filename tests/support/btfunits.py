@@ -10,8 +10,12 @@ from bpfgen_runtime.btf import (
     BtfBuilder,
     BtfType,
     Const,
+    Datasec,
+    DeclTag,
     Enum,
+    Enum64,
     Enumerator,
+    Float,
     Func,
     FuncProto,
     Fwd,
@@ -19,12 +23,18 @@ from bpfgen_runtime.btf import (
     Member,
     Param,
     Ptr,
+    SecVar,
     Struct,
     Typedef,
+    TypeTag,
     Union,
     Var,
     Volatile,
 )
+
+#: What a member of a struct may be.
+SORTS = ("int", "ptr", "array", "fn", "enum", "inner", "typedef")
+MORE_SORTS = (*SORTS, "bits", "enum64", "double", "tagged")
 
 
 class Program:
@@ -32,18 +42,23 @@ class Program:
 
     Args:
         variants: of each name, so many definitions that differ somewhere; 1 for proper C.
+        sorts: of members; with MORE_SORTS there are also declaration tags and sections.
     """
 
-    def __init__(self, rng: random.Random, structs: int = 8, variants: int = 1) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        structs: int = 8,
+        variants: int = 1,
+        sorts: tuple[str, ...] = SORTS,
+    ) -> None:
         self.rng = rng
         self.variants = variants
+        self.has_tags = sorts == MORE_SORTS
         self.names = [f"s{number}" for number in range(structs)]
         self.is_union = {name: rng.random() < 0.2 for name in self.names}
         self.members = {
-            name: [
-                (f"m{i}", rng.choice(("int", "ptr", "array", "fn", "enum", "inner", "typedef")))
-                for i in range(rng.randrange(1, 5))
-            ]
+            name: [(f"m{i}", rng.choice(sorts)) for i in range(rng.randrange(1, 5))]
             for name in self.names
         }
         self.targets = {
@@ -51,6 +66,8 @@ class Program:
             for name in self.names
             for member, _ in self.members[name]
         }
+
+        self.is_tagged = {name: self.has_tags and rng.random() < 0.3 for name in self.names}
 
     def unit(self, defined: float = 0.7, roots: int = 3) -> Btf:
         """Build the BTF of one unit.
@@ -60,11 +77,17 @@ class Program:
             roots: how many variables of pointers to structs it has.
         """
         builder = _Unit(self, {name for name in self.names if self.rng.random() < defined})
+        places = []
         for number in range(roots):
             name = self.rng.choice(self.names)
-            builder.add(Var(f"v{number}", builder.pointer(name), 0))
+            variable = builder.add(Var(f"v{number}", builder.pointer(name), 0))
+            places.append(SecVar(variable, 8 * number, 8))
             proto = builder.add(FuncProto(0, [Param("arg", builder.pointer(name))]))
-            builder.add(Func(f"f_{name}", proto, 1))
+            function = builder.add(Func(f"f_{name}", proto, 1))
+            if self.has_tags:
+                builder.add(DeclTag("on", self.rng.choice((variable, function))))
+        if self.has_tags:
+            builder.add(Datasec(".bss", 8 * roots, places))
         return builder.build()
 
 
@@ -101,14 +124,27 @@ class _Unit(BtfBuilder):
         for number, (member, sort) in enumerate(program.members[name]):
             target = program.targets[name, member]
             inner = self._member(sort, target, variant)
-            members.append(Member(member, inner, 0 if is_union else 64 * number))
+            width = 3 + number + variant if sort == "bits" else 0
+            members.append(Member(member, inner, 0 if is_union else 64 * number, width))
         size = 8 * len(members) + 8 * variant
         self.replace(type_id, cls(name, size, members))
+        if program.is_tagged[name]:
+            self.add(DeclTag("of", type_id))
+            self.add(DeclTag("of", type_id, len(members) - 1))
         return type_id
 
     def _member(self, sort: str, target: str, variant: int) -> int:
-        if sort == "int":
+        if sort in ("int", "bits"):
             return self.int
+        if sort == "double":
+            return self.once(sort, Float(sort, 8))
+        if sort == "enum64":
+            values = [Enumerator("B", 1 << 40)] if target in self.defined else []
+            return self.once((sort, target), Enum64(f"l_{target}", 8, values))
+        if sort == "tagged":
+            inner = self.named(target)
+            tag = self.once(("tag", inner), TypeTag("user", inner))
+            return self.once(("ptr", tag), Ptr(tag))
         if sort == "array":
             inner = self.pointer(target)
             return self.once(("array", inner), Array(inner, self.int, 3 + variant))

@@ -103,6 +103,26 @@ def test_an_object() -> None:
     assert "FUNC" in result.stdout
 
 
+def test_standard_input(blob: Path) -> None:
+    """`-` is read like a file: raw BTF, or an object; what is wrong with it is one line."""
+    for path in (blob, OBJECT):
+        command = ["btf", "dump", "-", "--format", "raw"]
+        result = CliRunner().invoke(main, command, input=path.read_bytes())
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout == "".join(dump_raw(read_btf(path)))
+    piped = CliRunner().invoke(main, ["vmlinux", "--btf", "-"], input=blob.read_bytes())
+    assert "struct node {" in piped.stdout
+    split = BtfBuilder(Btf.parse(blob.read_bytes()))
+    split.add(Ptr(1))
+    command = ["btf", "dump", "-", "--base", str(blob), "--format", "raw"]
+    result = CliRunner().invoke(main, command, input=split.to_bytes())
+    assert result.stdout == "[4] PTR '(anon)' type_id=1\n"
+    result = CliRunner().invoke(main, ["btf", "dump", "-"], input=b"no BTF at all, but text")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("bpfgen: -: ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_roots(tmp_path: Path) -> None:
     """Only what is named: in C with what it needs, in the lists alone; `struct` may go before."""
     path = tmp_path / "two.btf"

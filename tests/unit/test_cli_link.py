@@ -12,6 +12,7 @@ from bpfgen_runtime.loader import load_spec
 from click.testing import CliRunner
 
 from bpfgen.cli import main
+from tests.support.clang import compile_source
 from tests.support.linkcases import CASES
 from tests.support.linkconflicts import CONFLICTS
 
@@ -180,6 +181,48 @@ def test_skeleton_link_names_the_input(tmp_path: Path) -> None:
     assert twice.exit_code == 1
     assert twice.stderr.count("\n") == 1
     assert "both define it" in twice.stderr
+
+
+USES = """
+#define SEC(name) __attribute__((section(name)))
+static void *(*look)(void *, const void *) = (void *)1;
+{}
+SEC("raw_tp/x") int first(void *ctx) {{ int key = 0; return look(0, &key) != 0 && {}; }}
+"""
+EXTERN_MAP = 'extern struct { int (*type)[2]; } elsewhere SEC(".maps");'
+OWN_MAP = """struct { int (*type)[2]; int (*max_entries)[1]; int (*key_size)[4];
+    int (*value_size)[4]; } own SEC(".maps");"""
+
+
+@pytest.mark.needs("clang", "libbpf-dev")
+@pytest.mark.parametrize(
+    ("declarations", "value", "reason"),
+    [
+        ("extern int elsewhere;", "elsewhere", "extern 'elsewhere' is in no section"),
+        ("extern int elsewhere(int);", "elsewhere(1)", "extern 'elsewhere' is in no section"),
+        (EXTERN_MAP, "look(&elsewhere, &key) != 0", "extern 'elsewhere' is in section '.maps'"),
+        (
+            OWN_MAP + EXTERN_MAP,
+            "look(&elsewhere, &key) == look(&own, &key)",
+            "map 'elsewhere': it is an extern",
+        ),
+    ],
+)
+def test_skeleton_of_what_has_to_be_linked(
+    declarations: str, value: str, reason: str, tmp_path: Path
+) -> None:
+    """An object that needs another is refused with what to do, and it is told what is written."""
+    source = tmp_path / "uses.bpf.c"
+    source.write_text(USES.format(declarations, value))
+    needs = compile_source(source)
+    arguments = ["skeleton", str(needs), str(INPUTS[0]), "-o", str(tmp_path)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 1
+    first, last = done.stderr.splitlines()
+    assert first.startswith(f"bpfgen: {needs}: {reason}")
+    assert ": if another object defines it, link the two, by `bpfgen link` or " in first
+    assert last == "bpfgen: one other module is written"
+    assert [path.name for path in tmp_path.glob("*.py")] == ["execsnoop_skel.py"]
 
 
 def test_click_is_spared() -> None:

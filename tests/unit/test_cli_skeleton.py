@@ -61,9 +61,10 @@ def test_failures_are_told_apart(objects: Path) -> None:
     (objects / "scalars.bpf.o").unlink()
     result = run("skeleton", *paths(objects))
     assert result.exit_code == 1
-    first, second = result.stderr.splitlines()
+    first, second, last = result.stderr.splitlines()
     assert first.startswith(f"bpfgen: {objects / 'nested.bpf.o'}: ")
     assert second == f"bpfgen: {objects / 'scalars.bpf.o'}: No such file or directory"
+    assert last == "bpfgen: 3 other modules are written"
     made = sorted(path.name for path in objects.glob("*_skel.py"))
     assert made == ["globals_skel.py", "maps_skel.py", "minimal_skel.py"]
 

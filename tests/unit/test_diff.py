@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from bpfgen_runtime import load_maps
 from bpfgen_runtime.btf import (
     Array,
     Btf,
@@ -21,8 +22,10 @@ from bpfgen_runtime.btf import (
 )
 from bpfgen_runtime.btf.changes import layout_changes
 from bpfgen_runtime.errors import BtfError
+from bpfgen_runtime.map import of_maps
 from click.testing import CliRunner
 
+from bpfgen import diff
 from bpfgen.cli import main
 from tests.support.clang import compile_source
 
@@ -175,6 +178,82 @@ def test_command(tmp_path: Path, parts: dict[str, str], expected: list[list[obje
     assert bool(table.stdout) is bool(expected)
     for one in expected:
         assert str(one[2]) in table.stdout
+
+
+BLOOM = """struct { __uint(type, BPF_MAP_TYPE_BLOOM_FILTER); __uint(max_entries, 8);
+    __type(value, int); __uint(map_extra, 3); } seen SEC(".maps");"""
+OUTER = """struct inner { __uint(type, 2); __uint(max_entries, 1); __type(key, int);
+    __type(value, int); };
+struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(key_size, 4); __uint(max_entries, 2);
+    __array(values, struct inner); } outer SEC(".maps");"""
+TABLE = """struct { __uint(type, 1); __uint(max_entries, 8); __type(key, int); __type(value, int);
+    __uint(map_flags, 4); __uint(numa_node, 0); __uint(pinning, 1); } table SEC(".maps");"""
+
+
+@pytest.mark.needs("clang")
+@pytest.mark.parametrize(
+    ("more", "old", "new", "expected"),
+    [
+        (BLOOM, "extra, 3", "extra, 5", [("map", "seen", "map_extra 3 -> 5", True)]),
+        (TABLE, "node, 0", "node, 1", [("map", "table", "numa_node 0 -> 1", False)]),
+        (TABLE, "pinning, 1", "pinning, 0", [("map", "table", "pinning removed", True)]),
+        (TABLE, "pinning, 0", "pinning, 1", [("map", "table", "pinning added", False)]),
+        (
+            OUTER,
+            "__type(value, int)",
+            "__type(value, long)",
+            [
+                ("map", "outer.inner", "value_size 4 -> 8", True),
+                ("value", "outer.inner", "size 4 -> 8", True),
+                ("value", "outer.inner", "signed of 32 bits -> signed of 64 bits", True),
+            ],
+        ),
+        (
+            OUTER,
+            "__type(key, int)",
+            "__type(key, unsigned)",
+            [("key", "outer.inner", "signed of 32 bits -> unsigned of 32 bits", True)],
+        ),
+        (
+            OUTER,
+            "entries, 1)",
+            "entries, 9)",
+            [("map", "outer.inner", "max_entries 1 -> 9", True)],
+        ),
+        (
+            OUTER.replace("(type, 2)", "(type, 1)"),
+            "entries, 1)",
+            "entries, 9)",
+            [("map", "outer.inner", "max_entries 1 -> 9", False)],
+        ),
+        (
+            OUTER,
+            "(type, 2)",
+            "(type, 1)",
+            [("map", "outer.inner", "ARRAY -> HASH", True)],
+        ),
+    ],
+)
+def test_all_of_a_definition(
+    tmp_path: Path, more: str, old: str, new: str, expected: list[tuple[object, ...]]
+) -> None:
+    """Attributes of few maps, pinning, and the maps in a map, which have a name of their own."""
+    if old not in more:
+        more = more.replace(new, old)
+    changed = more.replace(old, new)
+    assert changed != more
+    paths = [compiled(tmp_path, "old", more=more), compiled(tmp_path, "new", more=changed)]
+    result = CliRunner().invoke(main, ["diff", "--json", *map(str, paths)])
+    found = [tuple(one.values()) for one in json.loads(result.stdout)["changes"]]
+    assert found == expected
+    assert result.exit_code == int(any(one[-1] for one in expected))
+
+
+def test_what_breaks_is_what_load_refuses() -> None:
+    """A pinned map's attributes are those that a load compares, and so with the maps in a map."""
+    assert ("type", *diff._ATTRIBUTES) == load_maps._COMPARED
+    assert ("type", *diff._INNER_ATTRIBUTES) == of_maps._COMPARED
+    assert diff._SIZED == of_maps._SIZED
 
 
 RING = """struct event {{ int pid; {more} }};

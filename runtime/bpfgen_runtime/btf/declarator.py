@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import BtfError
 from .btf import Btf
-from .flat import flat_of
+from .flat import embedded, flat_of
 from .parse import SECTION
 from .placement import UNITS, Places
 from .types import (
@@ -136,14 +136,7 @@ class Declarators:
         Args:
             level: how many bodies it is in, for the indentation of a nameless type's.
         """
-        self._left -= 1
-        self._depth += 1
-        if self._left < 0 or level > _MAX_LEVEL or self._depth > _MAX_CHAIN:
-            raise BtfError(
-                f"type [{type_id}] is within nameless types that are nested deeper than "
-                f"{_MAX_LEVEL}, or used so often that their text does not end",
-                section=SECTION,
-            )
+        self._enter(type_id, level)
         chain = self._chains.get(type_id)
         if chain is None:
             chain = self._chain(type_id, level)
@@ -152,6 +145,30 @@ class Declarators:
             head += self._body(nameless, level) + (" " if left or name else "")
         self._depth -= 1
         return f"{head}{left}{name}{right}" if name else f"{(head + left).rstrip(' ')}{right}"
+
+    def _enter(self, type_id: int, level: int) -> None:
+        self._left -= 1
+        self._depth += 1
+        if self._left < 0 or level > _MAX_LEVEL or self._depth > _MAX_CHAIN:
+            raise BtfError(
+                f"type [{type_id}] is within nameless types that are nested deeper than "
+                f"{_MAX_LEVEL}, or used so often that their text does not end",
+                section=SECTION,
+            )
+
+    def _nameless(self, type_id: int, level: int) -> str:
+        """Return a member without name, whose members are in C the struct's own.
+
+        C has that of structs without a tag alone. Where one has a name, as in kernels built with
+        -fms-extensions, its body is written out, or else it would declare nothing.
+        """
+        named = embedded(self._flat, type_id)
+        if not named:
+            return self.declare(type_id, "", level)
+        self._enter(type_id, level)
+        text = self.struct(named, level, tagged=False)
+        self._depth -= 1
+        return text
 
     def _body(self, type_id: int, level: int) -> str:
         if self._flat.kinds[type_id] in (BTF_KIND_STRUCT, BTF_KIND_UNION):
@@ -288,10 +305,14 @@ class Declarators:
         attribute = f" __attribute__((mode({mode})))" if mode else ""
         return "\n".join([f"{head} {{", *lines, f"{indent[:-1]}}}{attribute}"])
 
-    def struct(self, type_id: int, level: int) -> str:
-        """Return a struct or union with its members."""
+    def struct(self, type_id: int, level: int, *, tagged: bool = True) -> str:
+        """Return a struct or union with its members.
+
+        Args:
+            tagged: with its name, if it has one.
+        """
         flat = self._flat
-        if flat.words[flat.starts[type_id]]:
+        if tagged and flat.words[flat.starts[type_id]]:
             head = self.tag(type_id)
         else:
             head = "struct" if flat.kinds[type_id] == BTF_KIND_STRUCT else "union"
@@ -304,8 +325,10 @@ class Declarators:
                 lines.append(f"{indent}{UNITS[-member]}: {width};")
             elif width:
                 lines.append(f"{indent}{declare(member, names[name], level + 1)}: {width};")
-            else:
+            elif name:
                 lines.append(f"{indent}{declare(member, names[name], level + 1)};")
+            else:
+                lines.append(f"{indent}{self._nameless(member, level + 1)};")
         if len(lines) == 1:
             return f"{lines[0]}}}{attribute}"
         lines.append(f"{indent[:-1]}}}{attribute}")

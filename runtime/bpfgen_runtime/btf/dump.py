@@ -14,7 +14,7 @@ from __future__ import annotations
 from ..errors import BtfError
 from .btf import Btf
 from .declarator import BUILT_IN, Declarators
-from .flat import flat_of
+from .flat import embedded, flat_of
 from .parse import SECTION
 from .types import (
     BTF_KIND_ARRAY,
@@ -192,7 +192,7 @@ class _Dumper:
     def _kept_needs(self, type_id: int, depth: int) -> tuple[int, ...]:
         """Do as `_inner_needs`, once for each type; find types that contain themselves."""
         known = self._needs.get(type_id, ())
-        if known is None:
+        if known is None or depth >= MAX_DEPTH:
             raise self._loop(type_id)
         if known or type_id in self._needs:
             return known
@@ -201,18 +201,33 @@ class _Dumper:
         return found
 
     def _inner_needs(self, type_id: int, depth: int) -> tuple[int, ...]:
-        """Return what a prototype or a composite without name needs."""
+        """Return what a prototype needs, or a composite of which only the body is written."""
+        found: dict[int, None] = {}
+        if self._flat.kinds[type_id] in _COMPOSITES:
+            for needs in self._members_needs(type_id, depth + 1):
+                found.update(dict.fromkeys(needs))
+        else:
+            words, at = self._flat.words, self._flat.starts[type_id]
+            vlen = words[at + 1] & 0xFFFFFF
+            for each in dict.fromkeys(words[at + 2 : at + 4 + 2 * vlen : 2]):
+                found.update(dict.fromkeys(self._needs_of(each, False, depth + 1)))
+        return tuple(found)
+
+    def _members_needs(self, type_id: int, depth: int) -> Iterator[tuple[int, ...]]:
+        """Yield what a composite's members need, those of one type once."""
         words, at = self._flat.words, self._flat.starts[type_id]
         vlen = words[at + 1] & 0xFFFFFF
-        complete = self._flat.kinds[type_id] in _COMPOSITES
-        found: dict[int, None] = {}
-        if complete:
-            inner = dict.fromkeys(words[at + 4 : at + 4 + 3 * vlen : 3] if vlen else ())
-        else:
-            inner = dict.fromkeys(words[at + 2 : at + 4 + 2 * vlen : 2])
-        for each in inner:
-            found.update(dict.fromkeys(self._needs_of(each, complete, depth + 1)))
-        return tuple(found)
+        if not vlen:
+            return
+        types = words[at + 4 : at + 4 + 3 * vlen : 3]
+        names = words[at + 3 : at + 3 + 3 * vlen : 3]
+        if 0 not in names:
+            for member in dict.fromkeys(types):
+                yield self._needs_of(member, True, depth)
+            return
+        for name, member in dict.fromkeys(zip(names, types, strict=True)):
+            inner = 0 if name else embedded(self._flat, member)
+            yield self._kept_needs(inner, depth) if inner else self._needs_of(member, True, depth)
 
     def _require(self, need: int, depth: int) -> None:
         """Write what a need asks for, unless it is there."""
@@ -246,12 +261,10 @@ class _Dumper:
         if type_id in self._open:
             raise self._loop(type_id)
         self._open.add(type_id)
-        words, at = self._flat.words, self._flat.starts[type_id]
-        vlen = words[at + 1] & 0xFFFFFF
         done = self._done
         itself = 2 * type_id
-        for member in words[at + 4 : at + 4 + 3 * vlen : 3] if vlen else ():
-            for need in self._needs_of(member, True):
+        for needs in self._members_needs(type_id, 0):
+            for need in needs:
                 if not done[need] and need != itself:
                     self._require(need, depth + 1)
         self._write(self._declarators.struct(type_id, 0))

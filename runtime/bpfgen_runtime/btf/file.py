@@ -32,11 +32,18 @@ def read_btf(path: str | os.PathLike[str], *, base: Btf | None = None) -> Btf:
     except ValueError as error:  # a NUL in the path
         raise BtfError(f"{what}: {error}") from error
     try:
-        if data.startswith(_ELF_MAGIC):
-            data = _section(data)
-        return Btf.parse(data, base=base)
+        return btf_in(data, base=base)
     except (BtfError, ElfError) as error:
         raise BtfError(f"{what}: {error.message}") from error
+
+
+def btf_in(data: bytes, *, base: Btf | None = None) -> Btf:
+    """Index the BTF that a file's content is, or has in it if it is ELF.
+
+    Raises:
+        BtfError, ElfError: there is none, or it is damaged.
+    """
+    return Btf.parse(_section(data) if data.startswith(_ELF_MAGIC) else data, base=base)
 
 
 def _section(content: bytes) -> bytes:

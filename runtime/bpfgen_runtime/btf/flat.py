@@ -7,12 +7,15 @@ from array import array
 from ..errors import BtfError
 from .btf import Btf
 from .parse import SECTION
+from .types import BTF_KIND_STRUCT, BTF_KIND_TYPEDEF, BTF_KIND_UNION, MODIFIER_KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+#: References on the way from a member to a struct.
+_MAX_CHAIN = 128
 #: Strings that are kept decoded; most of a kernel's are the name of one thing.
 _KEPT_NAMES = 1 << 13
 
@@ -61,6 +64,24 @@ def flat_of(btf: Btf) -> Flat:
         flat = btf.__dict__["_flat"] = Flat(btf)
     assert isinstance(flat, Flat)
     return flat
+
+
+def embedded(flat: Flat, type_id: int) -> int:
+    """Return the named struct or union that a member without name is, 0 if it is none.
+
+    A struct behind a typedef counts as named. Only -fms-extensions let C have such a member.
+    """
+    words, starts, kinds = flat.words, flat.starts, flat.kinds
+    named = False
+    for _ in range(_MAX_CHAIN):
+        kind, at = kinds[type_id], starts[type_id]
+        if kind in (BTF_KIND_STRUCT, BTF_KIND_UNION):
+            return type_id if named or words[at] else 0
+        if kind not in MODIFIER_KINDS:
+            return 0
+        named |= kind == BTF_KIND_TYPEDEF
+        type_id = words[at + 2]
+    return 0
 
 
 class _Names(dict[int, str]):

@@ -2,10 +2,11 @@
 
 A compiler puts a member at the next multiple of its alignment, and a bitfield at the next bit
 unless it would straddle a unit of its type. Where a member is further on, nameless bitfields fill
-the gap: they have no alignment. Where one is not that far, or its place is no multiple, the struct
-must have been packed.
+the gap. Where one is not that far, or its place is no multiple, the struct must have been packed.
 
-The psABIs of x86-64, arm64 and BPF agree in this for what Linux has.
+The psABIs of x86-64, arm64 and BPF agree in this but for one thing: on arm64 a struct is aligned as
+its nameless bitfields are, too. So a struct that has some of integers wider than its alignment is
+written as packed, with that alignment, and everything that packing takes away as padding.
 """
 
 from __future__ import annotations
@@ -153,18 +154,23 @@ class Places:
         size = words[at + 2]
         _, align = self.size_align(type_id)
         attribute = self._attributes.get(type_id, "")
+        every = list(_members(words, at))
         if flat.kinds[type_id] == BTF_KIND_UNION:
-            found: list[Place] = [(n, member, width) for n, member, _, width in _members(words, at)]
+            found: list[Place] = [(name, member, width) for name, member, _, width in every]
             if type_id in self._enlarged:
                 if 8 * size not in self._units:
                     raise self._error(type_id, f"has {size} bytes, which C cannot give it")
                 found.append((0, -8 * size, 8 * size))
+                attribute = _packed(align)
             return found, attribute
-        every = list(_members(words, at))
         places = [one[2] for one in every]
         if places != sorted(places):
             every.sort(key=lambda one: one[2])  # Rust places them as it likes
-        return self._placed(type_id, every, size, align, attribute == _PACKED), attribute
+        packed = attribute == _PACKED
+        found = self._placed(type_id, every, size, align, packed)
+        if not packed and any(-8 * align > member for _, member, _ in found):
+            return self._placed(type_id, every, size, align, True), _packed(align)
+        return found, attribute
 
     def _placed(
         self, type_id: int, every: list[_Member], size: int, align: int, packed: bool
@@ -226,6 +232,10 @@ def _members(words: Sequence[int], at: int) -> Iterable[_Member]:
         widths = [place >> 24 for place in places]
         places = [place & 0xFFFFFF for place in places]
     return zip(body[0::3], body[1::3], places, widths, strict=True)
+
+
+def _packed(align: int) -> str:
+    return _PACKED if align == 1 else f" __attribute__((packed, aligned({align})))"
 
 
 def _round_up(number: int, multiple: int) -> int:

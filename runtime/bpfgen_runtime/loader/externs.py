@@ -25,7 +25,13 @@ from ..elf.image import SHN_UNDEF, STB_GLOBAL, STB_WEAK, STT_NOTYPE
 from ..errors import BtfError
 from ..spec import ExternSpec, MapSpec
 from ..uapi.const import BPF_F_MMAPABLE, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY
-from .globals import EXTERN_SECTIONS, KCONFIG_SECTION, KSYMS_SECTION, kernel_name
+from .globals import (
+    EXTERN_SECTIONS,
+    KCONFIG_SECTION,
+    KSYMS_SECTION,
+    LINK_THEM,
+    kernel_name,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,9 +73,9 @@ def collect_externs(image: ElfImage, btf: Btf | None) -> list[ExternSpec]:
         type_id = _declaration(btf, symbol.name)
         section = sections.get(type_id)
         if section is None:
-            raise BtfError(f"extern {symbol.name!r} is in no section that BTF describes")
+            raise BtfError(f"extern {symbol.name!r} is in no section that BTF describes{LINK_THEM}")
         if section not in EXTERN_SECTIONS:
-            raise BtfError(f"extern {symbol.name!r} is in section {section!r}")
+            raise BtfError(f"extern {symbol.name!r} is in section {section!r}{LINK_THEM}")
         extern = ExternSpec(
             symbol.name,
             section,
@@ -107,7 +113,7 @@ def _declaration(btf: Btf, name: str) -> int:
                     " static, or in an object that was not linked"
                 )
             return type_id
-    raise BtfError(f"extern {name!r} is in no section that BTF describes")
+    raise BtfError(f"extern {name!r} is in no section that BTF describes{LINK_THEM}")
 
 
 def _section_by_member(btf: Btf) -> dict[int, str]:

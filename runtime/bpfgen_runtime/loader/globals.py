@@ -43,6 +43,7 @@ __all__ = [
     "EXTERN_SECTIONS",
     "KCONFIG_SECTION",
     "KSYMS_SECTION",
+    "LINK_THEM",
     "collect_variables",
     "data_maps",
     "fix_up",
@@ -54,6 +55,11 @@ KSYMS_SECTION = ".ksyms"
 
 #: Sections of externs, which `loader.externs` sees to.
 EXTERN_SECTIONS = (KCONFIG_SECTION, KSYMS_SECTION)
+
+#: What to do about an extern that neither the kernel nor its configuration has.
+LINK_THEM = (
+    ": if another object defines it, link the two, by `bpfgen link` or `bpfgen skeleton --link`"
+)
 
 #: Sections of structs that implement kernel functions; see `struct_ops`.
 STRUCT_OPS_SECTIONS = (".struct_ops", ".struct_ops.link", "?.struct_ops", "?.struct_ops.link")
@@ -171,6 +177,13 @@ def _fix_section(
     if needs_places:
         section = image.section(name)
         if section is None or section.size == 0:
+            for place in datasec.vars:
+                var = btf.type(place.type)
+                if isinstance(var, Var) and var.linkage == BTF_VAR_GLOBAL_EXTERN:
+                    raise BtfError(
+                        f"extern {var.name!r} is in section {name!r}, which the file does not have"
+                        f"{LINK_THEM}"
+                    )
             raise BtfError(f"BTF describes section {name!r}, which the file does not have")
         size = section.size
         if size > 0xFFFFFFFF:

@@ -7,7 +7,19 @@ enumerator is x.
 
 from __future__ import annotations
 
-from ..btf import Array, Datasec, Enum, Enum64, FuncProto, Fwd, Ptr, Struct, Var
+from ..btf import (
+    BTF_VAR_GLOBAL_ALLOCATED,
+    BTF_VAR_GLOBAL_EXTERN,
+    Array,
+    Datasec,
+    Enum,
+    Enum64,
+    FuncProto,
+    Fwd,
+    Ptr,
+    Struct,
+    Var,
+)
 from ..errors import BtfError, FormatError
 from ..spec import MapSpec
 from ..uapi.const import (
@@ -15,6 +27,7 @@ from ..uapi.const import (
     BPF_MAP_TYPE_HASH_OF_MAPS,
     BPF_MAP_TYPE_PROG_ARRAY,
 )
+from .globals import LINK_THEM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +44,6 @@ MAPS_SECTION = ".maps"
 LIBBPF_PIN_NONE = 0
 LIBBPF_PIN_BY_NAME = 1
 
-_BTF_VAR_GLOBAL_ALLOCATED = 1
 _POINTER_SIZE = 8
 
 _MAP_IN_MAP = (BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS)
@@ -74,8 +86,10 @@ def user_maps(image: ElfImage, btf: Btf | None) -> Iterator[MapSpec]:
             raise BtfError(f"type {place.type} is no named variable", section=MAPS_SECTION)
         if place.offset + place.size > section.size:
             raise _bad(var.name, "its variable ends outside the section")
-        if var.linkage != _BTF_VAR_GLOBAL_ALLOCATED:
-            raise _bad(var.name, "a map must be a global variable, neither static nor extern")
+        if var.linkage == BTF_VAR_GLOBAL_EXTERN:
+            raise _bad(var.name, f"it is an extern{LINK_THEM}")
+        if var.linkage != BTF_VAR_GLOBAL_ALLOCATED:
+            raise _bad(var.name, "a map must be a global variable, not static")
         definition = btf.type(btf.resolve(var.type))
         if not isinstance(definition, Struct):
             raise _bad(var.name, "its type is no struct")

@@ -18,12 +18,12 @@ class Refusal(NamedTuple):
     Attributes:
         errno: what it returns, without the minus. Where the kernel refuses, it is the kernel's.
         says: matches its warnings, which hold the verifier's log.
-        older: the errno of kernels that refuse it earlier, for another reason; 0 for none.
+        other: the errno of kernels that refuse it earlier, for another reason; 0 for none.
     """
 
     errno: int
     says: str
-    older: int = 0
+    other: int = 0
 
 
 #: Of libbpf's own errors, which count from 4000.
@@ -111,8 +111,8 @@ _INVALID = (
     *("stack_read", "unreachable", "unreleased"),
 )
 
-#: Of v5.10: it takes no pointers for global functions, and no recursion at all.
-_OLDER = {"global_arg": EINVAL, "recursion": EINVAL}
+#: v5.10 takes no pointers for global functions; it and v7.2 see a recursion before they follow it.
+_OTHER = {"global_arg": EINVAL, "recursion": EINVAL}
 
 #: What libbpf puts in place of the verifier's complaint.
 _REWRITTEN = {
@@ -125,7 +125,7 @@ def _bad(name: str) -> Refusal:
     errno = E2BIG if name == "recursion" else EINVAL if name in _INVALID else EACCES
     every = (EXPECTED[name], *OTHERWISE.get(name, ()))
     says = "|".join(refusal.complaint.pattern for refusal in every)
-    return Refusal(errno, _REWRITTEN.get(name, says), _OLDER.get(name, 0))
+    return Refusal(errno, _REWRITTEN.get(name, says), _OTHER.get(name, 0))
 
 
 # Two are too slow for the corpus.

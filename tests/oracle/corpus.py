@@ -275,7 +275,7 @@ _EXTERNS = (
         "ext_wrong_variable",
         ("typed ksyms",),
         "load",
-        r"'bpf_prog_active' of \.ksyms is declared as",
+        r"'bpf_prog_active' of \.ksyms( is declared as|: .* no such)",
     ),
 )
 

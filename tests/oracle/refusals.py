@@ -18,10 +18,12 @@ class Refusal(NamedTuple):
     Attributes:
         errno: what it returns, without the minus. Where the kernel refuses, it is the kernel's.
         says: matches its warnings, which hold the verifier's log.
+        other: the errno of kernels that refuse it earlier, for another reason; 0 for none.
     """
 
     errno: int
     says: str
+    other: int = 0
 
 
 #: Of libbpf's own errors, which count from 4000.
@@ -70,7 +72,9 @@ REFUSALS: dict[str, Refusal] = {
         EINVAL, r"'bpf_rcu_read_lock': (func_proto \[\d+\] incompatible with|not found)"
     ),
     "ext_wrong_setting": Refusal(EINVAL, r"'CONFIG_HZ': value '\d+' implies integer type"),
-    "ext_wrong_variable": Refusal(EINVAL, r"'bpf_prog_active': incompatible types, expected"),
+    "ext_wrong_variable": Refusal(
+        EINVAL, r"'bpf_prog_active': (incompatible types, exp|not found in)"
+    ),
     # programs
     "attach_no_function": Refusal(ESRCH, _NO_TYPE + "'bpfgen_no_such_function': -3"),
     "attach_no_hook": Refusal(ESRCH, _NO_TYPE + "'bpfgen_no_such_hook': -3"),
@@ -80,7 +84,9 @@ REFUSALS: dict[str, Refusal] = {
     "target that is not there": Refusal(ENOENT, r"no_such_function is not found in prog's BTF"),
     "flags that no kernel has": Refusal(EINVAL, r"prog 'pass_all': BPF program load failed: Inv"),
     "load_refused": Refusal(EACCES, r"invalid access to packet, off=0 size=1"),
-    "btf_kinds": Refusal(EINVAL, r"Caller passes invalid args into func#1"),
+    "btf_kinds": Refusal(
+        EINVAL, r"Caller passes invalid args into func#1|Arg#0 type PTR in helper\(\) is not"
+    ),
     # maps
     "maps_inner_bare": Refusal(EINVAL, r"map 'bare': failed to create: Invalid argument\(-22\)"),
     "maps_node": Refusal(EINVAL, r"map 'table': failed to create: Invalid arg"),
@@ -105,6 +111,9 @@ _INVALID = (
     *("stack_read", "unreachable", "unreleased"),
 )
 
+#: v5.10 takes no pointers for global functions; it and v7.2 see a recursion before they follow it.
+_OTHER = {"global_arg": EINVAL, "recursion": EINVAL}
+
 #: What libbpf puts in place of the verifier's complaint.
 _REWRITTEN = {
     "core": _POISON + r"byte_off> \[\d+\] struct task_struct\.bpfgen_no_such_field",
@@ -116,7 +125,7 @@ def _bad(name: str) -> Refusal:
     errno = E2BIG if name == "recursion" else EINVAL if name in _INVALID else EACCES
     every = (EXPECTED[name], *OTHERWISE.get(name, ()))
     says = "|".join(refusal.complaint.pattern for refusal in every)
-    return Refusal(errno, _REWRITTEN.get(name, says))
+    return Refusal(errno, _REWRITTEN.get(name, says), _OTHER.get(name, 0))
 
 
 # Two are too slow for the corpus.

@@ -159,4 +159,39 @@ MORE_CASES = [
         ),
         4,
     ),
+    Case(
+        "array_behind_a_pointer",
+        (
+            GPL
+            + "struct s { int a; }; extern struct s (*p)[2];\n"
+            + run_program("return p ? 1 : 4;"),
+            "struct s { long a; }; struct s (*p)[2];",
+        ),
+        4,
+    ),
+    Case(
+        "void_pointers",
+        (GPL + "extern void *p;\n" + run_program("return p ? 1 : 3;"), "int pad; void *p;"),
+        3,
+    ),
+    Case(
+        "static_calls_of_the_second",
+        (
+            GPL
+            + "static NOINLINE int helper(int x) { return x * 3; }\n"
+            + run_program("return helper(skb->len);", name="other"),
+            "static NOINLINE int pad(int x) { return (unsigned int)x / 3; }\n"
+            "static NOINLINE int helper(int x) { return x + 1; }\n"
+            + run_program("return helper(skb->mark) + pad(skb->mark + 9);"),
+        ),
+        4,
+    ),
+    Case(
+        "only_the_second_is_static",
+        (
+            GPL + "int n; extern int f(int);\n" + run_program("n = 2; return f(n);"),
+            "static volatile int sum;\nint f(int x) { sum = x + 1; return sum; }",
+        ),
+        3,
+    ),
 ]

@@ -15,6 +15,7 @@ from bpfgen_runtime.errors import ElfError, LinkerError
 from bpfgen_runtime.linker import Linker, link
 from bpfgen_runtime.loader import load_spec
 
+from tests.support.elfwriter import ElfWriter
 from tests.support.linkcases import CASES
 from tests.support.linksources import GPL, Case
 
@@ -44,6 +45,17 @@ def test_inputs_of_all_sorts() -> None:
     assert linker.finalize() == from_files
     assert linker.finalize() == from_files
     assert link([EXECSNOOP.read_bytes(), TASKTREE.read_bytes()]) == from_files
+
+
+def test_large_input_by_descriptor(tmp_path: Path) -> None:
+    """It is read in several pieces."""
+    elf = ElfWriter()
+    elf.section(".data.large", bytes(range(256)) * (5 << 11))
+    (tmp_path / "large.o").write_bytes(elf.build())
+    linker = Linker()
+    with open(tmp_path / "large.o", "rb") as file:
+        linker.add_fd(file.fileno())
+    assert linker.finalize() == link([tmp_path / "large.o"])
 
 
 def test_result_depends_on_order_alone() -> None:

@@ -16,6 +16,7 @@ from bpfgen_runtime.btf import (
     Func,
     FuncProto,
     Int,
+    Ptr,
     SecVar,
     Var,
     encode,
@@ -29,9 +30,11 @@ from tests.support.elfwriter import (
     R_BPF_64_ABS32,
     R_BPF_64_ABS64,
     SHF_ALLOC,
+    SHF_EXECINSTR,
     SHF_WRITE,
     SHN_COMMON,
     SHT_NOBITS,
+    SHT_PROGBITS,
     SHT_SYMTAB,
     STB_LOCAL,
     STT_FUNC,
@@ -53,6 +56,12 @@ class Made(ElfWriter):
         self.text = self.code("tc", bytes(16))
         self.section(".BTF", encode(types, byte_order=order))
         self.x = self.symbol("x", self.data, size=4, type=STT_OBJECT)
+
+
+def _types(data: bytes) -> Btf:
+    section = read_elf(data).section(".BTF")
+    assert section is not None
+    return Btf.parse(section.data)
 
 
 def _ambiguous() -> bytes:
@@ -104,6 +113,37 @@ def _large() -> bytes:
     return made.build()
 
 
+def _nameless_section() -> bytes:
+    made = Made()
+    made.section("")
+    return made.build()
+
+
+def _code_without_contents() -> bytes:
+    made = Made()
+    made.section("xdp", type=SHT_NOBITS, size=16, flags=SHF_ALLOC | SHF_EXECINSTR)
+    return made.build()
+
+
+def _relocated_relocations() -> bytes:
+    made = Made()
+    made.relocs(made.relocs(made.text, []), [(0, R_BPF_64_64, made.x)])
+    return made.build()
+
+
+def _types_elsewhere(name: str, type_: int) -> Callable[[], bytes]:
+    def make() -> bytes:
+        elf = ElfWriter()
+        elf.section(name, bytes(32), type=type_)
+        return elf.build()
+
+    return make
+
+
+def _large_variable() -> bytes:
+    return Made([*X[:2], Datasec(".data", 4, [SecVar(2, 0, 17)])]).build()
+
+
 _COMMON = "is a common block; compile with -fno-common"
 _EXTERN = "is extern, but has a type, a place or no linkage"
 
@@ -128,6 +168,13 @@ WRONG: list[tuple[str, Callable[[], bytes], str]] = [
     ("relocated_behind", _relocated("tc", 16, R_BPF_64_64), "0x10 is outside of 'tc'"),
     ("data_relocated", _relocated(".data", 12, R_BPF_64_ABS64), "0xc is outside of '.data'"),
     ("data_relocated_short", _relocated(".data", 14, R_BPF_64_ABS32), "0xe is outside of"),
+    ("nameless_section", _nameless_section, "section 4 has no name"),
+    ("code_without_contents", _code_without_contents, "no whole number of instructions"),
+    ("relocated_relocations", _relocated_relocations, "is neither code nor data"),
+    ("records_without_types", _types_elsewhere(".BTF.ext", SHT_PROGBITS), "there is no .BTF for"),
+    ("types_without_contents", _types_elsewhere(".BTF", SHT_NOBITS), "where type information"),
+    ("symbol_that_ends_outside", _symbol(value=12, size=8), "ends outside of its section"),
+    ("variable_that_ends_outside", _large_variable, "variable 'x' ends outside of it"),
     ("large", _large, "4294967296 bytes are too many"),
 ]
 
@@ -220,10 +267,7 @@ def test_declared_twice() -> None:
     elf = ElfWriter()
     elf.symbol("f", elf.code("tc", bytes(16)), size=16, type=STT_FUNC)
     elf.section(".BTF", encode(types, byte_order="<"))
-    image = read_elf(link([elf.build()]))
-    section = image.section(".BTF")
-    assert section is not None
-    btf = Btf.parse(section.data)
+    btf = _types(link([elf.build()]))
     assert [btf.c_name(i) for i, t in btf.types() if isinstance(t, Func)] == ["void f(void)"]
 
 
@@ -248,3 +292,56 @@ def test_extern_that_nothing_knows() -> None:
     elf.section(".BTF", encode(types, byte_order="<"))
     with pytest.raises(LinkerError, match="nothing is known of symbol 'x': BTF lacks it"):
         link([elf.build()])
+
+
+def test_variables_in_the_order_of_their_places() -> None:
+    """A DATASEC of the output is sorted, as the kernel wants it, though an input's is not."""
+    types: list[BtfType] = [
+        Int("int", 4),
+        Var("x", 1),
+        Var("y", 1),
+        Datasec(".data", 0, [SecVar(2, 0, 4), SecVar(3, 0, 4)]),
+    ]
+    elf = ElfWriter()
+    data = elf.section(".data", bytes(8), flags=SHF_ALLOC | SHF_WRITE, align=4)
+    elf.symbol("x", data, value=4, size=4, type=STT_OBJECT)
+    elf.symbol("y", data, value=0, size=4, type=STT_OBJECT)
+    elf.section(".BTF", encode(types, byte_order="<"))
+    btf = _types(link([elf.build()]))
+    datasec = next(t for _, t in btf.types() if isinstance(t, Datasec))
+    assert [(btf.c_name(v.type), v.offset) for v in datasec.vars] == [("int y", 0), ("int x", 4)]
+
+
+def _pointing(*types: BtfType) -> list[bytes]:
+    """A variable of type [1], and an extern of it."""
+    return [_variable(types, False), _variable(types, True)]
+
+
+def _variable(types: tuple[BtfType, ...], is_extern: bool) -> bytes:
+    var = Var("x", 1, BTF_VAR_GLOBAL_EXTERN if is_extern else 1)
+    section = Datasec(".extern" if is_extern else ".bss", 8, [SecVar(len(types) + 1, 0, 8)])
+    elf = ElfWriter()
+    if is_extern:
+        elf.symbol("x")
+    else:
+        bss = elf.section(".bss", type=SHT_NOBITS, size=8, flags=SHF_ALLOC | SHF_WRITE, align=8)
+        elf.symbol("x", bss, size=8, type=STT_OBJECT)
+    elf.section(".BTF", encode([*types, var, section], byte_order="<"))
+    return elf.build()
+
+
+def test_types_that_go_in_circles() -> None:
+    """A function that returns its own type, as no C declaration can, is compared once."""
+    btf = _types(link(_pointing(Ptr(2), FuncProto(1))))
+    assert len([t for _, t in btf.types() if isinstance(t, Var)]) == 1
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(100, True), (400, False)])
+def test_types_that_are_nested_deep(depth: int, fits: bool) -> None:
+    """There is an end to what is compared; it is told, not met by running out of stack."""
+    inputs = _pointing(*[Ptr(number + 2) for number in range(depth)], Int("int", 4))
+    if fits:
+        link(inputs)
+        return
+    with pytest.raises(LinkerError, match="are too large to be compared"):
+        link(inputs)

@@ -26,7 +26,7 @@ test: setup-test debian ## make check, then every test
 	$(RUN) -m pytest
 
 test-kernels: setup-test debian ## live tests on other kernels, in virtual machines: KERNELS="6.12 5.10"
-	@$(RUN) tools/test_kernels.py $(KERNELS)
+	@$(RUN) tools/test_kernels.py $(KERNELS) $(if $(LIMIT),--limit $(LIMIT))
 
 check: setup-test ## linters, formatting, types, and that generated files are current
 	$(BIN)/ruff check .

@@ -65,6 +65,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     session.stash[_BEFORE] = leaks.snapshot()
 
 
+def pytest_collection_finish() -> None:
+    # The leak check of each live test collects garbage, and need not look at all tests each time:
+    # a tenth of a second here, a second where instructions are translated.
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     names = [name for mark in item.iter_markers("needs") for name in mark.args]
     if item.get_closest_marker("live") is not None:

@@ -42,11 +42,12 @@ def run(arguments: Sequence[str]) -> int:
     Args:
         arguments: behind `bpfgen link`.
     """
-    if any(argument in ("-h", "--help") for argument in arguments):
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [a for a in arguments[:end] if a.startswith("-") and a != "-"]
+    if "-h" in options or "--help" in options:
         sys.stdout.write(_HELP)
         return 0
-    options = [a for a in arguments if a.startswith("-") and a not in ("-", "--")]
-    paths = [a for a in arguments if a not in ("--", *options)]
+    paths = [a for a in arguments[:end] if a not in options] + list(arguments[end + 1 :])
     if options or len(paths) < 2:
         what = f"no such option: {options[0]}" if options else "it needs OUT.o and one IN.o or more"
         sys.stderr.write(f"{_USAGE}\nTry 'bpfgen link -h' for help.\n\nError: {what}\n")
@@ -94,14 +95,14 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import click
 
-    @click.command(
-        "link",
-        short_help="Link compiled BPF objects statically.",
-        add_help_option=False,
-        context_settings={"ignore_unknown_options": True},
-    )
-    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-    def link(arguments: tuple[str, ...]) -> None:
+    class Raw(click.Command):
+        """The arguments as they are: click would drop a `--`."""
+
+        def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+            ctx.params["arguments"] = args
+            return []
+
+    def link(arguments: list[str]) -> None:
         raise click.exceptions.Exit(run(arguments))
 
-    return link
+    return Raw("link", callback=link, short_help="Link compiled BPF objects statically.")

@@ -35,7 +35,7 @@ def attach_target(program: ProgramSpec, kernel: KernelTypes) -> tuple[int, int, 
         RelocationError: the program to attach to has no such function, or no BTF.
         ClosedError: that program is closed.
     """
-    if not program.sec_flags & ATTACH_BTF:
+    if not (program.is_target_set or program.sec_flags & ATTACH_BTF):
         return 0, 0, 0
     target = program.attach_target
     if not target:

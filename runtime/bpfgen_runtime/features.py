@@ -3,7 +3,8 @@
 The names are libbpf's (`FEAT_*` without the prefix). A result is kept for the process only when the
 kernel's answer was conclusive: what privilege, memory or descriptors were lacking for is tried
 again. The loader does things the newest way first and comes here when the kernel refused, so that
-on a current kernel no probe runs at all.
+on a current kernel no probe runs, but for objects with a `LINUX_HAS_` extern, the tag arg:ctx or a
+USDT program.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from errno import E2BIG, EINVAL, ENOENT, EPERM
 
-from .btf.kernel import kernel_btf, module_btf
-from .errors import NotSupportedError, SyscallError
+from .btf.kernel import kernel_btf, opened_module_btf
+from .errors import SyscallError
 from .sys import bpf
 
 TYPE_CHECKING = False
@@ -47,7 +47,8 @@ class KernelTypes:
     __slots__ = ("_modules",)
 
     def __init__(self) -> None:
-        self._modules: list[tuple[str, Fd]] | None = None
+        #: Of each: the name, its BTF's descriptor, and the kernel's id of that.
+        self._modules: list[tuple[str, Fd, int]] | None = None
 
     def find(self, name: str, kind: int, module: str | None = None) -> KernelType | None:
         """Return the type of that name and kind; None if there is none.
@@ -62,19 +63,19 @@ class KernelTypes:
             ids = kernel_btf().find(name, kind)
             if ids:
                 return KernelType(kernel_btf(), ids[0])
-        for owner, fd in self._open_modules():
+            if module:
+                return None
+        for owner, fd, number in self._open_modules():
             if module not in (None, owner):
                 continue
-            try:
-                btf = module_btf(owner)
-            except NotSupportedError:
-                continue  # unloaded
+            # By the descriptor: the program is given this one, whatever is loaded meanwhile.
+            btf = opened_module_btf(owner, fd.fileno(), number)
             own = [type_id for type_id in btf.find(name, kind) if type_id >= btf.start_id]
             if own:
                 return KernelType(btf, own[0], owner, fd.fileno())
         return None
 
-    def _open_modules(self) -> list[tuple[str, Fd]]:
+    def _open_modules(self) -> list[tuple[str, Fd, int]]:
         """Open the BTF of all modules; none of them without CAP_SYS_ADMIN, as for libbpf.
 
         Kernel: BPF_BTF_GET_NEXT_ID since v5.4, names of modules since v5.11.
@@ -102,7 +103,7 @@ class KernelTypes:
                         break
                     raise
                 if name:
-                    self._modules.append((name, fd))
+                    self._modules.append((name, fd, number))
                 else:
                     fd.close()
         return self._modules
@@ -110,7 +111,7 @@ class KernelTypes:
     def close(self) -> None:
         """Close the descriptors."""
         modules, self._modules = self._modules, None
-        for _, fd in modules or ():
+        for _, fd, _ in modules or ():
             fd.close()
 
 

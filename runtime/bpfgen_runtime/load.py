@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .linked import LinkedProgram
-    from .spec import MapSpec, ObjectSpec
+    from .spec import MapSpec, ObjectSpec, ProgramSpec
     from .sys.fd import Fd
 
 __all__ = ["create_map", "fill_data", "load_btf", "load_program", "map_data", "settled"]
@@ -220,6 +220,9 @@ def load_program(
 ) -> tuple[Fd, str]:
     """Load a program; when the kernel refuses, do it again for the verifier's log.
 
+    A USDT program is loaded for links that other kernels lack, where there are such: `linked.spec`
+    is then a copy that says so.
+
     Args:
         target: of `attach_target`.
         log_level: `BPF_LOG_LEVEL*` bits for a log even of success, 0 for none.
@@ -235,8 +238,10 @@ def load_program(
     program = linked.spec
     prog_flags = program.prog_flags
     if program.sec_flags:
-        from .sections import SLEEPABLE, XDP_FRAGS
+        from .sections import SLEEPABLE, USDT, XDP_FRAGS
 
+        if program.sec_flags & USDT:
+            program = linked.spec = _for_usdt(program)
         if program.sec_flags & SLEEPABLE:
             prog_flags |= k.BPF_F_SLEEPABLE
         if program.sec_flags & XDP_FRAGS and program.prog_type == k.BPF_PROG_TYPE_XDP:
@@ -325,6 +330,22 @@ def load_program(
         program=program.name,
         lines=source_lines(linked.line_info, linked.line_info_size, spec.btf),
     ) from refusal
+
+
+def _for_usdt(program: ProgramSpec) -> ProgramSpec:
+    """Return a USDT program as it attaches here: by one uprobe_multi link, or by uprobes.
+
+    It has to be known at load, because helpers (bpf_get_attach_cookie) differ. Whatever attach type
+    was set, libbpf does so from 1.3 on; 1.2 and older know uprobes only.
+    """
+    from .features import UPROBE_MULTI_LINK
+    from .uapi.const import BPF_TRACE_UPROBE_MULTI
+
+    if UPROBE_MULTI_LINK.probe() is not True:
+        return program
+    program = program.copy()
+    program.expected_attach_type = BPF_TRACE_UPROBE_MULTI
+    return program
 
 
 def _text(log: bytearray) -> str:

@@ -127,15 +127,20 @@ class MapLoad:
     def _make(self, spec: MapSpec, btf: Fd | None, loaded: Object) -> Map:
         definition = self._definition(spec)
         if spec.reused is not None:
-            return self._reuse(definition, loaded)
+            definition = _as_given(definition)
         path = self._pin_path(spec)
         again = False
         while True:
+            # As in libbpf the pin goes first, if it is like the map given for reuse; without a pin,
+            # that one is pinned.
             if path is not None:
                 live = self._from_pin(definition, path, loaded)
                 if live is not None:
                     return live
-            live = self._create(definition, btf, loaded)
+            if spec.reused is not None:
+                live = self._reuse(definition, loaded)
+            else:
+                live = self._create(definition, btf, loaded)
             try:
                 if path is not None:
                     self._pin(live, path)
@@ -195,29 +200,8 @@ class MapLoad:
     # --- maps that are there already
 
     def _reuse(self, definition: MapSpec, loaded: Object) -> Map:
-        assert definition.reused is not None
-        what = f"reuse a map as {definition.name!r}"
-        number = _number(definition.reused)
-        try:
-            fd = Fd(os.dup(number), f"map {definition.name!r}")
-        except OSError as error:
-            raise SyscallError(error.errno or 0, "dup", what) from error
-        try:
-            _check_is_map(fd, what)
-            info = bpf.map_get_info_by_fd(fd.fileno(), what=what)
-        except BaseException:
-            fd.close()
-            raise
-        taken = definition.copy()
-        taken.contents = definition.contents
-        taken.map_type = info.type
-        taken.key_size = info.key_size
-        taken._value_size = info.value_size
-        taken.max_entries = info.max_entries
-        taken.map_flags = info.map_flags
-        taken.map_extra = info.map_extra
-        live = _open(fd, taken)
-        self._map_data(live, taken, loaded)
+        live = _open(_duplicate(definition), definition)
+        self._map_data(live, definition, loaded)
         return live
 
     def _map_data(self, live: Map, definition: MapSpec, loaded: Object) -> None:
@@ -333,6 +317,35 @@ def wanted_programs(spec: ObjectSpec) -> list[ProgramSpec]:
 def _number(source: Any) -> int:
     number: int = source if isinstance(source, int) else source.fileno()
     return number
+
+
+def _as_given(definition: MapSpec) -> MapSpec:
+    """Return the definition that a map given for reuse has: it holds in place of the object's."""
+    what = _reuse_what(definition)
+    with _duplicate(definition) as fd:
+        _check_is_map(fd, what)
+        info = bpf.map_get_info_by_fd(fd.fileno(), what=what)
+    taken = definition.copy()
+    taken.contents = definition.contents
+    taken.map_type = info.type
+    taken.key_size = info.key_size
+    taken._value_size = info.value_size
+    taken.max_entries = info.max_entries
+    taken.map_flags = info.map_flags
+    taken.map_extra = info.map_extra
+    return taken
+
+
+def _duplicate(definition: MapSpec) -> Fd:
+    number = _number(definition.reused)
+    try:
+        return Fd(os.dup(number), f"map {definition.name!r}")
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "dup", _reuse_what(definition)) from error
+
+
+def _reuse_what(definition: MapSpec) -> str:
+    return f"reuse a map as {definition.name!r}"
 
 
 def _open(fd: Fd, definition: MapSpec) -> Map:

@@ -171,7 +171,7 @@ class Object:
                     () if externs is None else externs.fd_array,
                 )
                 try:
-                    live = (program.binding or Program)(fd, program)
+                    live = (program.binding or Program)(fd, each.spec)
                 except BaseException:
                     fd.close()
                     raise
@@ -288,12 +288,14 @@ class Object:
 
 
 def _has_btf_targets(spec: ObjectSpec) -> bool:
-    flags = [program.sec_flags for program in spec.programs.values()]
-    if not any(flags):
+    programs = spec.programs.values()
+    if any(program.is_target_set for program in programs):
+        return True
+    if not any(program.sec_flags for program in programs):
         return False
     from .sections import ATTACH_BTF
 
-    return any(each & ATTACH_BTF for each in flags)
+    return any(program.sec_flags & ATTACH_BTF for program in programs)
 
 
 def _link(

@@ -35,7 +35,8 @@ ATTACH_BTF = 4
 SLEEPABLE = 8
 #: Loaded with `BPF_F_XDP_HAS_FRAGS`: the program takes packets that span several buffers.
 XDP_FRAGS = 16
-#: Loaded for `BPF_TRACE_UPROBE_MULTI` where the kernel has links for several uprobes at once.
+#: Loaded for `BPF_TRACE_UPROBE_MULTI` where the kernel has links for several uprobes at once: asked
+#: at load.
 USDT = 32
 
 # One paragraph per program type (BPF_PROG_TYPE_*); its lines: section, family of automatic

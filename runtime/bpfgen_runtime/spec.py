@@ -229,7 +229,9 @@ class MapSpec(_Spec):
         """Take a map that is in the kernel instead of creating one.
 
         As in libbpf this map's size, flags and type then hold, whatever the definition says, and
-        its contents stay. `load` duplicates the descriptor, so keep it open until then.
+        its contents stay. `load` duplicates the descriptor, so keep it open until then. With a pin
+        by name or a `pin_path`, a map that is pinned there goes first, and must be like this one;
+        if there is none, this one is pinned.
 
         Args:
             source: a `Map`, a descriptor, or None to create a map after all.
@@ -316,6 +318,7 @@ class ProgramSpec(_Spec):
         autoattach: whether `attach()` of the skeleton includes it.
         is_subprogram: a function of `.text`; loaded only as part of programs that call it.
         is_replaced: `set_insns` gave it code of another length.
+        is_target_set: `set_attach_target` was called: whatever the section says, there is a target.
         is_global, is_hidden: its symbol's binding and visibility; a hidden subprogram is verified
             as if it were static.
         attach_program: the program that `attach_target` is a function of; see `set_attach_target`.
@@ -339,6 +342,7 @@ class ProgramSpec(_Spec):
         "is_hidden",
         "is_replaced",
         "is_subprogram",
+        "is_target_set",
         "log_level",
         "log_size",
         "name",
@@ -390,6 +394,7 @@ class ProgramSpec(_Spec):
         self.is_global = is_global
         self.is_hidden = is_hidden
         self.is_replaced = False
+        self.is_target_set = False
         self.log_level = log_level
         self.log_size = 0
         self.attach_program: HasFileno | int | None = None
@@ -409,7 +414,7 @@ class ProgramSpec(_Spec):
     @type.setter
     def type(self, value: int) -> None:
         # Another type than the section's: what the section says of flags and attachment is void,
-        # as in libbpf.
+        # as in libbpf; a target that was set is not the section's, and stays.
         if value != self.prog_type:
             self.prog_type = int(value)
             self.sec_flags = 0
@@ -478,12 +483,10 @@ class ProgramSpec(_Spec):
             program: a `Program`, or its descriptor, that has the function; it must be open at load.
                 None for the kernel.
         """
-        from .sections import ATTACH_BTF
-
         if function is not None:
             self.attach_target = function
         self.attach_program = program
-        self.sec_flags |= ATTACH_BTF
+        self.is_target_set = True
 
     def copy(self) -> ProgramSpec:
         """Return an independent copy."""

@@ -9,11 +9,15 @@ struct {
 	__uint(map_extra, 3);
 } bloom SEC(".maps");
 
+/* Not on the stack: Linux 7.2 takes what bpf_map_peek_elem() is given for written only, and then
+ * refuses that a bloom filter reads it.
+ */
+__u32 value;
+
 SEC("tc")
 int use_bloom(struct __sk_buff *skb)
 {
-	__u32 value = skb->len;
-
+	value = skb->len;
 	bpf_map_push_elem(&bloom, &value, BPF_ANY);
 	return bpf_map_peek_elem(&bloom, &value);
 }

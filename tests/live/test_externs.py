@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from bpfgen_runtime.btf import BTF_KIND_FUNC
-from bpfgen_runtime.btf.kernel import kernel_btf, module_btf
+from bpfgen_runtime.btf.kernel import kernel_btf
 from bpfgen_runtime.errors import (
     BpfError,
     FormatError,
@@ -27,6 +27,7 @@ from bpfgen_runtime.sys import bpf
 
 from tests.support.clang import ROOT, compile_bpf
 from tests.support.kernels import IN_MATRIX
+from tests.support.kmodules import load_kernel_module
 from tests.support.modules import load_module
 
 
@@ -232,7 +233,7 @@ def test_exception_callback() -> None:
 @pytest.mark.kernel("conntrack kfuncs")
 def test_functions_of_a_module() -> None:
     """A module's functions are called by way of its BTF's descriptor."""
-    in_module = _load_conntrack()
+    in_module = load_kernel_module("nf_conntrack")
     with Object.load(spec_of("ext_module")) as live:
         assert live.programs["look_up"].test_run(bytes(64)).retval == 2  # ENOENT: nothing tracked
     assert in_module or not IN_MATRIX
@@ -245,7 +246,7 @@ def test_functions_of_a_module() -> None:
 )
 def test_targets_in_a_module(program: str, loads: bool) -> None:
     """A function to trace is looked for in modules, in a named one if `MODULE:` says so."""
-    if not _load_conntrack():
+    if not load_kernel_module("nf_conntrack"):
         pytest.skip("nf_conntrack is part of this kernel, no module")
     spec = spec_of("ext_module")
     for each in spec.programs.values():
@@ -256,15 +257,6 @@ def test_targets_in_a_module(program: str, loads: bool) -> None:
     else:
         with pytest.raises(NotSupportedError, match="the BTF of 'vmlinux' has no function"):
             Object.load(spec)
-
-
-def _load_conntrack() -> bool:
-    """Have the module loaded; tell whether it is one."""
-    if kernel_btf().find("bpf_xdp_ct_lookup", BTF_KIND_FUNC):
-        return False
-    subprocess.run(["/usr/sbin/modprobe", "nf_conntrack"], check=True)
-    assert module_btf("nf_conntrack").find("bpf_xdp_ct_lookup", BTF_KIND_FUNC)
-    return True
 
 
 # --- refusals

@@ -18,6 +18,7 @@ from bpfgen_runtime.errors import (
     SyscallError,
     VerifierError,
 )
+from bpfgen_runtime.host.cpus import possible_cpus
 from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.map import Map
 from bpfgen_runtime.map.arena import ArenaMap
@@ -120,6 +121,13 @@ def test_inner_ring_buffers() -> None:
         assert loaded.maps["high"].info().max_entries == 8192
         assert loaded.maps["high"].map_type == BPF_MAP_TYPE_RINGBUF
         assert run(loaded, "emit") == 0
+
+
+def test_inner_perf_arrays() -> None:
+    """The pattern of an array of perf events has one element per CPU, as the arrays themselves."""
+    with Object.load(spec_of("maps_inner_perf")) as loaded:
+        assert loaded.maps["high"].info().max_entries == len(possible_cpus())
+        assert run(loaded, "emit") == errno.ENOENT  # found, and nobody listens
 
 
 def test_inner_maps_of_other_sizes() -> None:
@@ -348,6 +356,46 @@ def test_reuse_of_globals() -> None:
         with Object.load(spec) as second:
             assert run(second, "note") == 8
             assert second.data[".data"][:4] == first.data[".data"][:4] == b"\x09\0\0\0"
+
+
+def test_reuse_of_a_map_that_is_to_be_pinned(pinned: ObjectSpec, pin_dir: Path) -> None:
+    """The map given is pinned, and what is pinned goes before another one given."""
+    path = pin_dir / "bpfgen_pinned"
+    other = spec_of("maps_pinned")
+    other.maps["bpfgen_pinned"].pinning = 0
+    with Object.load(other) as first, Object.load(other) as second:
+        numbers = [each.maps["bpfgen_pinned"].info().id for each in (first, second)]
+        pinned.maps["bpfgen_pinned"].reuse(first.maps["bpfgen_pinned"])
+        with Object.load(pinned) as loaded:
+            live = loaded.maps["bpfgen_pinned"]
+            assert (live.info().id, live.pin_path) == (numbers[0], str(path))
+        assert first.maps["bpfgen_pinned"].pin_path is None  # its own handle did not pin it
+        assert path.exists()
+        pinned.maps["bpfgen_pinned"].reuse(second.maps["bpfgen_pinned"])
+        with Object.load(pinned) as loaded:
+            assert loaded.maps["bpfgen_pinned"].info().id == numbers[0]
+        # Another definition than the pinned map's: the one of the map given counts.
+        other.maps["bpfgen_pinned"].max_entries = 77
+        with Object.load(other) as larger:
+            pinned.maps["bpfgen_pinned"].reuse(larger.maps["bpfgen_pinned"])
+            with pytest.raises(BpfError, match="max_entries 4 there, 77 here"):
+                Object.load(pinned)
+            path.unlink()
+            with Object.load(pinned) as loaded:
+                assert loaded.maps["bpfgen_pinned"].max_entries == 77
+
+
+def test_failed_load_unpins_a_reused_map(pinned: ObjectSpec, pin_dir: Path) -> None:
+    """The pin of a map that was given goes with the failed load that made it; the map stays."""
+    other = spec_of("maps_pinned")
+    other.maps["bpfgen_pinned"].pinning = 0
+    with Object.load(other) as theirs:
+        pinned.maps["bpfgen_pinned"].reuse(theirs.maps["bpfgen_pinned"])
+        pinned.programs["note"].code, pinned.programs["note"].relocs = bytes(8), ()
+        with pytest.raises(BpfError):
+            Object.load(pinned)
+        assert list(pin_dir.iterdir()) == []
+        assert theirs.maps["bpfgen_pinned"].info().max_entries == 4
 
 
 def test_reuse_of_what_is_no_map() -> None:

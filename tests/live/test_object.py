@@ -58,6 +58,14 @@ def test_globals_are_shared_with_the_kernel() -> None:
         assert struct.unpack_from("=Q", bss, runs) == (42,)
 
 
+def test_object_without_programs() -> None:
+    """Functions of .text alone are no programs: the maps are made, and nothing else."""
+    spec = spec_of("load_library")
+    assert [each.name for each in spec.subprograms] == ["total"]
+    with Object.load(spec) as loaded:
+        assert (list(loaded.maps), loaded.programs) == (["totals"], {})
+
+
 def test_initial_values_reach_the_kernel() -> None:
     """Each section starts with the object's contents, in maps that cannot be mapped, too."""
     spec = spec_of("load_globals")

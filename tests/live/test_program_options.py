@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from bpfgen_runtime.btf import BTF_KIND_TYPEDEF, kernel_btf
 from bpfgen_runtime.errors import ClosedError, NotSupportedError, RelocationError
 from bpfgen_runtime.insn import BPF_ALU64, BPF_EXIT, BPF_JMP, BPF_MOV, Insn
 from bpfgen_runtime.link import Link, attach
@@ -61,6 +62,22 @@ def test_another_type() -> None:
         program = live.programs["target"]
         assert program.info().type == program.type == ProgType.CGROUP_SKB
         assert program.attach_type == AttachType.CGROUP_INET_EGRESS
+
+
+@pytest.mark.kernel("attach_btf_id in the info of programs")
+@pytest.mark.parametrize("type_first", [False, True])
+def test_target_and_type(type_first: bool) -> None:
+    """A target and another type may be set in either order; the program attaches to the target."""
+    spec = spec_of("ext_ksym_address")
+    program = spec.programs["read_addresses"]
+    program.attach_type = AttachType.TRACE_RAW_TP
+    if type_first:
+        program.type = ProgType.TRACING
+    program.set_attach_target("sched_process_exec")
+    program.type = ProgType.TRACING
+    with Object.load(spec) as live:
+        target = live.programs["read_addresses"].info().attach_btf_id
+    assert target == kernel_btf().find("btf_trace_sched_process_exec", BTF_KIND_TYPEDEF)[0]
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from bpfgen_runtime.btf import Int
+from bpfgen_runtime.btf.encoder import encode
 from bpfgen_runtime.errors import (
     BpfError,
     ClosedError,
@@ -17,12 +21,19 @@ from bpfgen_runtime.errors import (
     RelocationError,
     SyscallError,
 )
+from bpfgen_runtime.kernel_types import KernelType, KernelTypes
 from bpfgen_runtime.link import Link
 from bpfgen_runtime.link.struct_ops import StructOpsLink, StructOpsMap
 from bpfgen_runtime.loader import load_spec
 from bpfgen_runtime.object import Object
 from bpfgen_runtime.spec import ObjectSpec
-from bpfgen_runtime.uapi.const import BPF_LINK_TYPE_STRUCT_OPS
+from bpfgen_runtime.sys import bpf, call
+from bpfgen_runtime.uapi.attr import MapCreateAttr
+from bpfgen_runtime.uapi.const import (
+    BPF_F_VTYPE_BTF_OBJ_FD,
+    BPF_LINK_TYPE_STRUCT_OPS,
+    BPF_MAP_CREATE,
+)
 
 from tests.support.clang import compile_bpf
 from tests.support.netns import veth_namespace
@@ -262,3 +273,35 @@ def test_open_pinned_of_another_link(linked: ObjectSpec, pin_dir: Path) -> None:
         with Link.open_pinned(os.fspath(path)) as link:
             assert isinstance(link, StructOpsLink)
             link.unpin()
+
+
+# --- in a module
+
+
+def test_struct_in_a_module(plain: ObjectSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel is told by a descriptor in whose BTF the struct is.
+
+    Debian's kernels have no module with a struct_ops of its own, so this is what the kernel is
+    asked; it refuses a BTF that is no module's.
+    """
+    find, real = KernelTypes.find, call.syscall
+    asked: list[MapCreateAttr] = []
+
+    def found(types: KernelTypes, name: str, kind: int, module: str | None = None) -> Any:
+        place = find(types, name, kind, module)
+        return place and KernelType(place.btf, place.type_id, "some_module", some.fileno())
+
+    def watched(number: int, command: int, address: int, size: int) -> Any:
+        if command == BPF_MAP_CREATE:
+            asked.append(MapCreateAttr.from_buffer_copy(ctypes.string_at(address, size)))
+        return real(number, command, address, size)
+
+    with bpf.btf_load(btf=encode([Int("int", 4)], byte_order="<")) as some:
+        monkeypatch.setattr(KernelTypes, "find", found)
+        monkeypatch.setattr(call, "syscall", watched)
+        with pytest.raises(SyscallError, match="create map 'control'"):
+            Object.load(plain)
+        (attr,) = [each for each in asked if each.map_name == b"control"]
+        assert attr.map_flags & BPF_F_VTYPE_BTF_OBJ_FD
+        assert attr.value_type_btf_obj_fd == some.fileno()
+        assert attr.btf_vmlinux_value_type_id

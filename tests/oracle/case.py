@@ -15,7 +15,7 @@ class Set(NamedTuple):
     what: str  # "map" or "program"
     name: str  # ours: `.data.table` for a section
     attribute: str  # libbpf's word, which is also ours but for those of `OURS`
-    value: int
+    value: int | str  # a function for `attach_target`
 
 
 #: Our names of what libbpf's setters call otherwise.
@@ -39,14 +39,18 @@ class Case(NamedTuple):
         covers: keys of `BULLETS`.
         fails: "" if it loads; "open", "load" (refused before the kernel is asked for anything that
             it refuses) or "kernel".
-        message: part of our error's text, where it fails.
+        message: part of our error's text, where it fails; a pattern. What libbpf says of it is
+            refusals.py's.
         needs: names of `tests.support.kernels.GATES`. Where one is missing, both may fail, but
             alike.
         libbpf: the release that can this. Before it, what the kernel has is held against `facts`.
-        facts: by `"program NAME"` and `"map NAME"`: parts of `program_view` and `map_view`.
+        facts: by `"program NAME"` and `"map NAME"`: parts of what the kernel has and of what it
+            was asked (`program_view`, `map_view`, `Watch`), types of the kernel as name and place;
+            None for what is not to be made.
+        module: a module of the kernel that the object needs; loaded where it is one.
         core: with CO-RE records for fields that older kernels may not have: there it may end
             either way, but alike.
-        difference: a key of tests/oracle/differences.py: what is not to be compared here, why.
+        differences: keys of tests/oracle/differences.py: what is not to be compared here, why.
         warns: part of the warning that our load gives.
     """
 
@@ -56,7 +60,7 @@ class Case(NamedTuple):
     message: str = ""
     needs: tuple[str, ...] = ()
     libbpf: tuple[int, int] = (1, 0)
-    facts: Mapping[str, Mapping[str, Any]] = {}
+    facts: Mapping[str, Mapping[str, Any] | None] = {}
     source: str = ""
     settings: tuple[Set, ...] = ()
     target: Target | None = None
@@ -67,8 +71,9 @@ class Case(NamedTuple):
     insns: tuple[str, bytes] | None = None
     flags: tuple[str, ...] = ()
     makes: Callable[[Path, Path], Path] | None = None
+    module: str = ""
     core: bool = False
-    difference: str = ""
+    differences: tuple[str, ...] = ()
     warns: str = ""
 
     def path(self, directory: Path) -> Path:

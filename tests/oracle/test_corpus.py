@@ -10,6 +10,7 @@ import pytest
 from tests.oracle.case import BULLETS
 from tests.oracle.corpus import CASES
 from tests.oracle.differences import DIFFERENCES, DOCUMENT, document
+from tests.oracle.refusals import REFUSALS
 from tests.support.clang import ROOT
 from tests.support.kernels import GATES
 
@@ -38,7 +39,21 @@ def test_cases_are_well_formed() -> None:
         assert set(case.covers) <= set(BULLETS), case.name
         assert set(case.needs) <= set(GATES), case.name
         assert bool(case.fails) == bool(case.message), case.name
-        assert case.difference in ("", *(each.key for each in DIFFERENCES)), case.name
+        assert set(case.differences) <= {each.key for each in DIFFERENCES}, case.name
+
+
+def test_every_failure_has_libbpfs_reason() -> None:
+    """What libbpf says and returns is known of each case that fails, and of no other."""
+    assert {case.name for case in CASES if case.fails} == set(REFUSALS)
+    for refusal in REFUSALS.values():
+        assert refusal.errno > 0
+        assert refusal.says
+
+
+def test_newer_cases_have_facts() -> None:
+    """Where the system's libbpf may be too old to compare with, there is something to hold to."""
+    for case in CASES:
+        assert case.libbpf <= (1, 0) or case.fails or case.facts, case.name
 
 
 def test_differences_are_documented() -> None:
@@ -50,8 +65,8 @@ def test_cases_with_a_difference_are_in_its_row() -> None:
     """Where the oracle does not compare all, the table names the case."""
     rows = {each.key: each.tests for each in DIFFERENCES}
     for case in CASES:
-        if case.difference:
-            assert f"oracle/test_oracle.py::test_load[{case.name}]" in rows[case.difference]
+        for key in case.differences:
+            assert f"oracle/test_oracle.py::test_load[{case.name}]" in rows[key]
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda each: each.key)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bpfgen_runtime.btf import BTF_KIND_FWD, Btf, BtfExt, Datasec
+from bpfgen_runtime.btf import BTF_KIND_FWD, Btf, BtfExt, Datasec, Func, Var
 from bpfgen_runtime.elf.image import SHT_STRTAB, SHT_SYMTAB, ElfImage
 from bpfgen_runtime.elf.reader import read_elf
 from bpfgen_runtime.errors import BpfError, FormatError, LinkerError
@@ -22,7 +22,9 @@ from bpfgen_runtime.object import Object
 from bpfgen_runtime.sys.bpf_more import prog_test_run
 
 from tests.support.libbpf import LibbpfObject
-from tests.support.linkcases import CASES, CONFLICTS_AND_WORDS, Case, compile_all
+from tests.support.linkcases import CASES
+from tests.support.linkconflicts import CONFLICTS_AND_WORDS, compile_all
+from tests.support.linksources import Case
 from tests.support.requirements import tool
 
 pytestmark = [pytest.mark.host_only, pytest.mark.needs("bpftool", "clang", "libbpf-dev")]
@@ -40,8 +42,7 @@ def _compiled() -> None:
 
 
 def gen_object(target: Path, inputs: list[Path]) -> subprocess.CompletedProcess[str]:
-    command = [tool("bpftool"), "gen", "object", str(target), *map(str, inputs)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return _run("bpftool", "gen", "object", str(target), *map(str, inputs))
 
 
 @functools.cache
@@ -64,8 +65,8 @@ cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 def test_there_are_enough_cases() -> None:
     """The two lists have not shrunk, and no name stands in them twice."""
-    assert len(CASES) >= 60
-    assert len(CONFLICTS_AND_WORDS) >= 38
+    assert len(CASES) >= 78
+    assert len(CONFLICTS_AND_WORDS) >= 57
     names = [case.name for case in CASES] + [case.name for case, _ in CONFLICTS_AND_WORDS]
     assert [name for name, count in Counter(names).items() if count > 1] == []
 
@@ -131,12 +132,17 @@ def _types(image: ElfImage) -> tuple[Btf, BtfExt | None]:
 
 @cases
 def test_types(case: Case) -> None:
-    """No more types than theirs, the same globals with the same types in C, the same sections."""
+    """No more types than theirs, the same globals with types and linkage, the same sections."""
     ours, theirs = (_types(image)[0] for image in _images(case))
     assert len(ours) <= len(theirs)
 
     def named(btf: Btf) -> dict[tuple[int, str], int]:
         return Counter((t.kind, btf.c_name(i)) for i, t in btf.types() if t.name)
+
+    def linkages(btf: Btf) -> dict[tuple[int, str, int], int]:
+        return Counter(
+            (t.kind, btf.c_name(i), t.linkage) for i, t in btf.types() if isinstance(t, (Func, Var))
+        )
 
     def sections(btf: Btf) -> dict[str, Any]:
         return {
@@ -149,6 +155,7 @@ def test_types(case: Case) -> None:
     fwd = {name for name in named(theirs) if name[0] == BTF_KIND_FWD}
     assert named(ours).keys() - fwd == named(theirs).keys() - fwd
     assert named(ours).keys() <= named(theirs).keys()
+    assert linkages(ours) == linkages(theirs)
     if case.name not in WRONG_PLACES | WRONG_MAPS:
         assert sections(ours) == sections(theirs)
     for _, t in ours.types():
@@ -200,15 +207,51 @@ def test_records(case: Case) -> None:
     assert views[0] == views[1]
 
 
+@pytest.mark.needs("llvm-readelf", "llvm-objdump")
+@cases
+def test_tools(case: Case, tmp_path: Path) -> None:
+    """bpftool reads the types, and makes a skeleton where it does of its own object.
+
+    LLVM's tools read all of it, and warn of nothing.
+    """
+    ours, theirs = _both(case)
+    path = tmp_path / "linked.bpf.o"
+    path.write_bytes(ours)
+    for command in (
+        ("bpftool", "btf", "dump", "file"),
+        ("llvm-readelf", "-a"),
+        ("llvm-objdump", "-dr"),
+    ):
+        done = _run(*command, str(path))
+        assert (done.returncode, done.stderr) == (0, ""), command
+        assert done.stdout
+        assert "warning" not in done.stdout.lower()
+    if case.for_libbpf:
+        expected = _run("bpftool", "gen", "skeleton", str(theirs)).returncode
+        done = _run("bpftool", "gen", "skeleton", str(path))
+        assert done.returncode == (0 if case.name in WRONG_MAPS else expected), done.stderr
+
+
+def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [tool(name), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace")
+
+
 @pytest.mark.live
 @pytest.mark.needs("libbpf")
 @cases
 def test_kernel(case: Case, tmp_path: Path) -> None:
-    """Both objects load by libbpf and by us, or by neither, and `run` returns the same."""
+    """Both objects load by libbpf and by us, or by neither, and `run` returns the same.
+
+    Where the system's libbpf is too old, by us alone.
+    """
     ours, theirs = _both(case)
     path = tmp_path / "linked.bpf.o"
     path.write_bytes(ours)
     expected = case.returns if case.loads else "refused"
+    if not case.for_libbpf:
+        assert (_our_outcome(path), _our_outcome(theirs)) == (expected, expected)
+        return
     assert (_their_outcome(path), _our_outcome(path)) == (expected, expected)
     if case.name not in WRONG_MAPS:
         assert (_their_outcome(theirs), _our_outcome(theirs)) == (expected, expected)

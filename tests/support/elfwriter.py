@@ -33,7 +33,10 @@ STT_OBJECT = 1
 STT_FUNC = 2
 STT_SECTION = 3
 SHN_ABS = 0xFFF1
+SHN_COMMON = 0xFFF2
 R_BPF_64_64 = 1
+R_BPF_64_ABS64 = 2
+R_BPF_64_ABS32 = 3
 R_BPF_64_32 = 10
 EM_BPF = 247
 ET_REL = 1
@@ -113,7 +116,10 @@ class ElfWriter:
     def relocs(
         self, section: int, entries: Iterable[tuple[int, int, int]], *, entsize: int = 16
     ) -> int:
-        """Add a section's relocations, (offset, type, symbol) each, and return their index."""
+        """Add a section's relocations, (offset, type, symbol) each, and return their index.
+
+        Their symbols are those of `.symtab`.
+        """
         data = b"".join(
             struct.pack(self.byte_order + "QQ", offset, symbol << 32 | type_)
             for offset, type_, symbol in entries
@@ -176,6 +182,9 @@ class ElfWriter:
                     None,
                 )
             )
+            for section in sections:
+                if section.type == SHT_REL and not section.link:
+                    section.link = strings_index - 1
         strings = bytes(symbol_names.data)
         sections.append(_Section(".strtab", strings, SHT_STRTAB, 0, 1, 0, 0, 0, None, None))
         names = _Strings()

@@ -17,7 +17,7 @@ import contextlib
 import functools
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -203,14 +203,61 @@ def _trie_flags() -> bool:
     return False
 
 
-#: By the name that tests use. The table in docs/kernels.md is made of it.
+#: The release whose kernel each probe of `features` first says yes to, mainline's on x86-64; all of
+#: them. A table in docs/kernels.md is made of it.
+PROBES: dict[str, Version] = {
+    "PROG_NAME": (4, 15),
+    "EXP_ATTACH_TYPE": (4, 17),
+    "SYSCALL_WRAPPER": (4, 17),
+    "BTF": (4, 18),
+    "BTF_FUNC": (5, 0),
+    "GLOBAL_DATA": (5, 2),
+    "BTF_DATASEC": (5, 2),
+    "ARRAY_MMAP": (5, 5),
+    "PROBE_READ_KERN": (5, 5),
+    "BTF_GLOBAL_FUNC": (5, 6),
+    "PROG_BIND_MAP": (5, 10),
+    "MODULE_BTF": (5, 11),
+    "MEMCG_ACCOUNT": (5, 11),
+    "BTF_EMPTY_DATASEC": (5, 12),
+    "BTF_FLOAT": (5, 13),
+    "PERF_LINK": (5, 15),
+    "BPF_COOKIE": (5, 15),
+    "BTF_DECL_TAG": (5, 16),
+    "BTF_TYPE_TAG": (5, 17),
+    "BTF_ENUM64": (6, 0),
+    "ARG_CTX_TAG": (6, 8),
+    "BTF_QMARK_DATASEC": (6, 9),
+    "UPROBE_MULTI_LINK": (6, 10),  # since 6.6 with pids that were those of threads
+    "PERCPU_FLAGS": (7, 0),
+    "LDIMM64_FULL_RANGE_OFF": (7, 0),
+    "BTF_LAYOUT": (7, 1),
+}
+
+#: From here to the release above either is right: stable releases took a repair from later ones.
+_UNCERTAIN: dict[str, Version] = {"UPROBE_MULTI_LINK": (6, 6)}
+
+
+def right_answers(name: str, version: Version) -> set[bool]:
+    """Give what a probe of `features` may say in a kernel of that version."""
+    since = PROBES[name]
+    if version >= since:
+        return {True}
+    return {True, False} if version >= _UNCERTAIN.get(name, since) else {False}
+
+
+def _probed(name: str) -> Gate:
+    return Gate(PROBES[name], features.FEATURES[name].probe)
+
+
+#: By the name that tests use. A table in docs/kernels.md is made of it.
 GATES = {
     "ring buffer": Gate((5, 8), _map_type(k.BPF_MAP_TYPE_RINGBUF, max_entries=4096)),
     "fentry": Gate((5, 5), _fentry),
     "LSM programs": Gate((5, 7), _lsm),
     "kprobe": Gate((4, 17), _kprobe),
-    "perf link": Gate((5, 15), features.PERF_LINK.probe),
-    "attach cookie": Gate((5, 15), features.BPF_COOKIE.probe),
+    "perf link": _probed("PERF_LINK"),
+    "attach cookie": _probed("BPF_COOKIE"),
     "user ring buffer": Gate((6, 1), _map_type(k.BPF_MAP_TYPE_USER_RINGBUF, max_entries=4096)),
     "bloom filter": Gate((5, 16), _map_type(k.BPF_MAP_TYPE_BLOOM_FILTER, value_size=4)),
     "arena": Gate((6, 9), _map_type(k.BPF_MAP_TYPE_ARENA, flags=k.BPF_F_MMAPABLE)),
@@ -220,16 +267,16 @@ GATES = {
     "task storage in iterators": Gate((5, 12)),
     "pidfds of threads": Gate((6, 9)),
     "local storage of cgroups": Gate((6, 2)),
-    "module BTF": Gate((5, 11), features.MODULE_BTF.probe),
-    "BTF of floating point types": Gate((5, 13), features.BTF_FLOAT.probe),
-    "BTF of declaration tags": Gate((5, 16), features.BTF_DECL_TAG.probe),
-    "BTF of type tags": Gate((5, 17), features.BTF_TYPE_TAG.probe),
-    "BTF of 64-bit enums": Gate((6, 0), features.BTF_ENUM64.probe),
-    "BTF of sections named ?…": Gate((6, 8), features.BTF_QMARK_DATASEC.probe),
-    "accounting by memory cgroup": Gate((5, 11), features.MEMCG_ACCOUNT.probe),
+    "module BTF": _probed("MODULE_BTF"),
+    "BTF of floating point types": _probed("BTF_FLOAT"),
+    "BTF of declaration tags": _probed("BTF_DECL_TAG"),
+    "BTF of type tags": _probed("BTF_TYPE_TAG"),
+    "BTF of 64-bit enums": _probed("BTF_ENUM64"),
+    "BTF of sections named ?…": _probed("BTF_QMARK_DATASEC"),
+    "accounting by memory cgroup": _probed("MEMCG_ACCOUNT"),
     "attach_btf_id in the info of programs": Gate((6, 0)),
     "info of perf links": Gate((6, 6)),
-    "uprobe_multi link": Gate((6, 6), features.UPROBE_MULTI_LINK.probe),
+    "uprobe_multi link": _probed("UPROBE_MULTI_LINK"),
     "look-up and deletion in hashes": Gate((5, 14)),
     "XDP test runs with a context": Gate((5, 15)),
     "programs with fd_array_cnt": Gate((6, 14)),
@@ -250,37 +297,42 @@ GATES = {
     "target ids in tracing link info": Gate((5, 13)),
     "struct_ops links": Gate((6, 4)),
     "bpf_dummy_ops": Gate((5, 16)),
-    "arrays mapped into memory": Gate((5, 5), features.ARRAY_MMAP.probe),
-    "access to the value of one CPU": Gate((7, 0), features.PERCPU_FLAGS.probe),
+    "arrays mapped into memory": _probed("ARRAY_MMAP"),
+    "access to the value of one CPU": _probed("PERCPU_FLAGS"),
     "flags of updates of tries": Gate((6, 13), _trie_flags),  # stable releases have it, too
-    "the tag arg:ctx": Gate((6, 8), features.ARG_CTX_TAG.probe),
+    "the tag arg:ctx": _probed("ARG_CTX_TAG"),
+    # Before, only where errors may be injected (CONFIG_FUNCTION_ERROR_INJECTION): not on Debian.
+    "fentry that may sleep of the functions for tests": Gate((6, 3)),
 }
 
 
-# --- the table in docs/kernels.md
+# --- the tables in docs/kernels.md
 
 #: Those that `make test-kernels` runs by default.
 MATRIX: tuple[Version, ...] = ((5, 10), (6, 1), (6, 12), (7, 2))
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "kernels.md"
-_BEGIN, _END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 
 
-def table() -> str:
-    """Write `GATES` as a table in Markdown, by release."""
+def table(head: str, releases: Mapping[str, Version]) -> str:
+    """Write what came with which release as a table in Markdown, by release."""
     versions = ["{}.{}".format(*version) for version in MATRIX]
-    lines = [f"| feature | since | {' | '.join(versions)} |", "| --- |" + " --- |" * 5]
-    for name, gate in sorted(GATES.items(), key=lambda item: (item[1].since, item[0])):
-        cells = ["yes" if version >= gate.since else "" for version in MATRIX]
-        lines.append("| {} | {}.{} | {} |".format(name, *gate.since, " | ".join(cells)))
+    lines = [f"| {head} | since | {' | '.join(versions)} |", "| --- |" + " --- |" * 5]
+    for name, since in sorted(releases.items(), key=lambda item: (item[1], item[0])):
+        cells = ["yes" if version >= since else "" for version in MATRIX]
+        lines.append("| {} | {}.{} | {} |".format(name, *since, " | ".join(cells)))
     return "\n".join(lines) + "\n"
 
 
-def with_table(text: str) -> str:
-    """Put the table of now into a document that has one."""
-    before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    return f"{before}{_BEGIN}{table()}{_END}{after}"
+def with_tables(text: str) -> str:
+    """Put the tables of now into a document that has them."""
+    gates = table("feature", {name: gate.since for name, gate in GATES.items()})
+    for name, now in (("table", gates), ("probes", table("probe", PROBES))):
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = f"{before}{begin}{now}{end}{after}"
+    return text
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(with_table(DOCUMENT.read_text()))
+    DOCUMENT.write_text(with_tables(DOCUMENT.read_text()))

@@ -5,9 +5,11 @@ Only tests use it. Needs libbpf 1.0 or newer.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import ctypes.util
 import functools
+import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,40 +79,77 @@ class _OpenOptions(ctypes.Structure):
 
 
 @functools.cache
-def _library() -> Any:
+def library() -> Any:
+    """Load it; functions have their types."""
     require("libbpf")
-    library = ctypes.CDLL(ctypes.util.find_library("bpf"), use_errno=True)
+    found = ctypes.CDLL(ctypes.util.find_library("bpf"), use_errno=True)
     for name, restype in _INTS.items():
-        function = getattr(library, name)
+        function = getattr(found, name)
         function.restype, function.argtypes = restype, [ctypes.c_void_p]
     for name, kind in _SETTERS.items():
-        function = getattr(library, name)
+        function = getattr(found, name)
         function.restype, function.argtypes = ctypes.c_int, [ctypes.c_void_p, kind]
     for name, more in (
         ("bpf_program__set_attach_target", [ctypes.c_int, ctypes.c_char_p]),
         ("bpf_program__set_insns", [ctypes.c_char_p, ctypes.c_size_t]),
+        ("bpf_program__set_log_buf", [ctypes.c_void_p, ctypes.c_size_t]),
     ):
-        function = getattr(library, name)
+        function = getattr(found, name)
         function.restype, function.argtypes = ctypes.c_int, [ctypes.c_void_p, *more]
     for name in _STRINGS:
-        function = getattr(library, name)
+        function = getattr(found, name)
         function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
     for name in _POINTERS:
-        function = getattr(library, name)
+        function = getattr(found, name)
         function.restype = ctypes.c_void_p
         count = 1 if name == "bpf_program__insns" else 2
         function.argtypes = [ctypes.c_void_p] * count
-    library.bpf_object__open_file.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
-    library.bpf_object__close.restype = None
-    library.bpf_object__close.argtypes = [ctypes.c_void_p]
-    library.libbpf_set_print.argtypes = [ctypes.c_void_p]
-    library.libbpf_set_print(None)  # what goes wrong, the tests say
-    return library
+    found.bpf_object__open_file.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    found.bpf_object__close.restype = None
+    found.bpf_object__close.argtypes = [ctypes.c_void_p]
+    found.libbpf_set_print.argtypes = [ctypes.c_void_p]
+    found.libbpf_set_print(_print)
+    return found
+
+
+# --- what it says
+
+_WARN = 0
+_listeners: list[list[str]] = []
+#: Room for a message, which may hold the verifier's log; memory that is not written to costs none.
+_ROOM = mmap.mmap(-1, 1 << 24)
+_room = ctypes.addressof(ctypes.c_char.from_buffer(_ROOM))
+_vsnprintf = ctypes.CDLL(None).vsnprintf
+_vsnprintf.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_void_p]
+
+
+def _hear(level: int, form: bytes, arguments: int) -> int:
+    # A va_list is passed as an address by x86-64 and by 64-bit ARM.
+    if level == _WARN and _listeners:
+        _vsnprintf(_room, len(_ROOM), form, arguments)
+        text = ctypes.string_at(_room).decode(errors="replace")
+        for said in _listeners:
+            said.append(text)
+    return 0
+
+
+_print = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(_hear)
+
+
+@contextlib.contextmanager
+def warnings() -> Iterator[list[str]]:
+    """Collect what libbpf warns of; otherwise nobody hears it, since tests say what is wrong."""
+    said: list[str] = []
+    _listeners.append(said)
+    try:
+        yield said
+    finally:
+        _listeners.remove(said)
 
 
 def version() -> tuple[int, int]:
     """The version of the system's libbpf."""
-    return _library().libbpf_major_version(), _library().libbpf_minor_version()
+    return library().libbpf_major_version(), library().libbpf_minor_version()
 
 
 class _Handle:
@@ -121,7 +160,7 @@ class _Handle:
         self.pointer = pointer
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(_library(), f"{self._prefix}__{name}")(self.pointer)
+        value = getattr(library(), f"{self._prefix}__{name}")(self.pointer)
         return value.decode() if isinstance(value, bytes) else value
 
     def call(self, function: str, *arguments: Any) -> None:
@@ -130,7 +169,7 @@ class _Handle:
         Raises:
             OSError: it did.
         """
-        error = getattr(_library(), f"{self._prefix}__{function}")(self.pointer, *arguments)
+        error = getattr(library(), f"{self._prefix}__{function}")(self.pointer, *arguments)
         if error:
             raise OSError(-error, f"libbpf: {self._prefix}__{function}")
 
@@ -168,19 +207,19 @@ class LibbpfObject:
             options.sz = ctypes.sizeof(options)
         self._options = options  # libbpf may keep pointers into it
         pointer = None if options is None else ctypes.addressof(options)
-        self.pointer = _library().bpf_object__open_file(os.fsencode(path), pointer)
+        self.pointer = library().bpf_object__open_file(os.fsencode(path), pointer)
         if not self.pointer:
             raise OSError(ctypes.get_errno(), f"libbpf cannot open {path}")
 
     def load(self) -> LibbpfObject:
-        error = _library().bpf_object__load(self.pointer)
+        error = library().bpf_object__load(self.pointer)
         if error:
             raise OSError(-error, "libbpf cannot load the object")
         return self
 
     def btf_fd(self) -> int:
         """The descriptor of the object's BTF in the kernel, negative if there is none."""
-        return int(_library().bpf_object__btf_fd(self.pointer))
+        return int(library().bpf_object__btf_fd(self.pointer))
 
     def programs(self) -> list[_Handle]:
         return list(self._walk("bpf_object__next_program", "bpf_program"))
@@ -190,7 +229,7 @@ class LibbpfObject:
 
     def _walk(self, function: str, prefix: str) -> Iterator[_Handle]:
         pointer = None
-        while pointer := getattr(_library(), function)(self.pointer, pointer):
+        while pointer := getattr(library(), function)(self.pointer, pointer):
             yield _Handle(prefix, pointer)
 
     def __enter__(self) -> LibbpfObject:
@@ -204,4 +243,4 @@ class LibbpfObject:
     ) -> None:
         pointer, self.pointer = self.pointer, None
         if pointer:
-            _library().bpf_object__close(pointer)
+            library().bpf_object__close(pointer)

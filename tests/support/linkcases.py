@@ -1,143 +1,54 @@
-"""Small BPF programs in several files, for the static linker: what links, and what does not.
-
-Each case is a name and its files' C. `PRELUDE` stands before each file. A program called `run` is
-run with a packet, and returns what the case says.
-"""
+"""Small BPF programs in several files that link."""
 
 from __future__ import annotations
 
-import functools
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-
-from tests.support.clang import CACHE, compile_source
-
-PRELUDE = """\
-#include <linux/bpf.h>
-#include <stddef.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
-#define NOINLINE __attribute__((noinline))
-typedef unsigned int u32;
-typedef unsigned long long u64;
-"""
-
-GPL = 'char LICENSE[] SEC("license") = "GPL";\n'
-
-
-@dataclass(frozen=True)
-class Case:
-    """Files that are linked.
-
-    Args:
-        name: of the case, unique.
-        files: the C of each, without `PRELUDE`.
-        returns: what `run` returns; None if there is none to run.
-        loads: False where the kernel or the loader refuses what was linked.
-        flags: more flags for clang.
-    """
-
-    name: str
-    files: tuple[str, ...]
-    returns: int | None = None
-    loads: bool = True
-    flags: tuple[str, ...] = ()
-
-    def objects(self) -> list[Path]:
-        """Compile the files, or give what was compiled before."""
-        folder = CACHE / "link-sources"
-        folder.mkdir(parents=True, exist_ok=True)
-        compiled = []
-        for number, text in enumerate(self.files):
-            source = folder / f"{self.name}_{number}.bpf.c"
-            text = PRELUDE + text
-            if not source.exists() or source.read_text() != text:
-                source.write_text(text)
-            compiled.append(compile_source(source, *self.flags))
-        return compiled
-
-
-_DUMMY_OPS = """
-struct bpf_dummy_ops_state { int val; };
-struct bpf_dummy_ops { int (*test_1)(struct bpf_dummy_ops_state *cb); };
-"""
-
-
-def _dummy_ops(name: str) -> str:
-    """A struct_ops map of the kernel's test struct, and its program."""
-    return _DUMMY_OPS + f"""
-SEC("struct_ops/test_1") int {name}_1(unsigned long long *ctx) {{ return 3; }}
-SEC(".struct_ops") struct bpf_dummy_ops {name} = {{ .test_1 = (void *){name}_1 }};
-"""
-
-
-@functools.cache
-def compile_all() -> None:
-    """Compile what all cases need, two files at a time, so that one test does not pay for all."""
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(Case.objects, [*CASES, *CONFLICTS]))
-
-
-def _run(body: str, section: str = "tc", name: str = "run") -> str:
-    return f'SEC("{section}") int {name}(struct __sk_buff *skb) {{ {body} }}\n'
-
-
-_HASH = """\
-struct key { int a; };
-struct value { u64 n; u32 m; };
-"""
-
-
-def _map(
-    name: str,
-    before: str = "",
-    after: str = "",
-    kind: str = "BPF_MAP_TYPE_HASH",
-    key: str = "__type(key, struct key)",
-    value: str = "__type(value, struct value)",
-    entries: str = "__uint(max_entries, 16);",
-    more: str = "",
-) -> str:
-    return (
-        f"{before} struct {{ __uint(type, {kind}); {key}; {value}; {entries} {more} }} {name}"
-        f' {after} SEC(".maps");\n'
-    )
-
-
-_PUT = "struct key k = {.a = 1}; struct value v = {.n = 7}; bpf_map_update_elem(&m, &k, &v, 0);"
-_LOOKUP = (
-    "NOINLINE int get(void) { struct key k = {.a = 1};"
-    " struct value *v = bpf_map_lookup_elem(&m, &k); return v ? (int)v->n : -1; }\n"
+from tests.support.linkcases_more import MORE_CASES
+from tests.support.linksources import (
+    GPL,
+    HASH,
+    LOOKUP,
+    LOOP,
+    PUT,
+    STATE,
+    TASK,
+    Case,
+    dummy_ops,
+    map_of,
+    run_program,
 )
-_STATE = """\
-static volatile int count = {a};
-static volatile int zero;
-static const volatile int limit = {b};
-static NOINLINE int helper(int x) {{ count += x; zero++; return count + limit + zero; }}
-"""
-_LOOP = """\
-static volatile long sum;
-static int step(u32 i, void *ctx) {{ sum += {n}; return 0; }}
-NOINLINE int {name}(void) {{ sum = 0; bpf_loop(4, step, 0, 0); return sum; }}
-"""
-_TASK = "struct task_struct{suffix} {{ {members} }} __attribute__((preserve_access_index));\n"
-
 
 CASES = [
-    Case("single", (GPL + _run("return 5;"),), 5),
-    Case("two_programs", (GPL + _run("return 5;"), _run("return 6;", name="other")), 5),
-    Case("second_runs", (GPL + _run("return 5;", name="other"), _run("return 6;")), 6),
-    Case("struct_ops", (GPL + _dummy_ops("first") + _run("return 5;"), _dummy_ops("second")), 5),
-    Case("two_sections", (GPL + _run("return 5;"), _run("return 2;", "xdp", "other")), 5),
+    Case("single", (GPL + run_program("return 5;"),), 5),
+    Case(
+        "two_programs", (GPL + run_program("return 5;"), run_program("return 6;", name="other")), 5
+    ),
+    Case(
+        "second_runs", (GPL + run_program("return 5;", name="other"), run_program("return 6;")), 6
+    ),
+    Case(
+        "struct_ops",
+        (GPL + dummy_ops("first") + run_program("return 5;"), dummy_ops("second")),
+        5,
+    ),
+    Case(
+        "two_sections",
+        (GPL + run_program("return 5;"), run_program("return 2;", "xdp", "other")),
+        5,
+    ),
     Case(
         "call_forward",
-        (GPL + "extern int f(int x);\n" + _run("return f(4);"), "int f(int x) { return x + 3; }"),
+        (
+            GPL + "extern int f(int x);\n" + run_program("return f(4);"),
+            "int f(int x) { return x + 3; }",
+        ),
         7,
     ),
     Case(
         "call_backward",
-        ("int f(int x) { return x + 3; }", GPL + "extern int f(int y);\n" + _run("return f(4);")),
+        (
+            "int f(int x) { return x + 3; }",
+            GPL + "extern int f(int y);\n" + run_program("return f(4);"),
+        ),
         7,
     ),
     Case(
@@ -145,7 +56,7 @@ CASES = [
         (
             GPL
             + "extern int g(int);\nNOINLINE int f(int x) { return x * 2; }\n"
-            + _run("return g(4);"),
+            + run_program("return g(4);"),
             "extern int f(int);\nint g(int x) { return f(x) + 1; }",
         ),
         9,
@@ -153,7 +64,7 @@ CASES = [
     Case(
         "weak_then_strong",
         (
-            GPL + "__weak NOINLINE int f(void) { return 1; }\n" + _run("return f();"),
+            GPL + "__weak NOINLINE int f(void) { return 1; }\n" + run_program("return f();"),
             "int f(void) { return 2; }",
         ),
         2,
@@ -161,7 +72,7 @@ CASES = [
     Case(
         "strong_then_weak",
         (
-            GPL + "NOINLINE int f(void) { return 1; }\n" + _run("return f();"),
+            GPL + "NOINLINE int f(void) { return 1; }\n" + run_program("return f();"),
             "__weak int f(void) { return 2; }",
         ),
         1,
@@ -169,15 +80,16 @@ CASES = [
     Case(
         "weak_twice",
         (
-            GPL + "__weak NOINLINE int f(void) { return 1; }\n" + _run("return f();"),
-            "__weak NOINLINE int f(void) { return 2; }\n" + _run("return f();", name="other"),
+            GPL + "__weak NOINLINE int f(void) { return 1; }\n" + run_program("return f();"),
+            "__weak NOINLINE int f(void) { return 2; }\n"
+            + run_program("return f();", name="other"),
         ),
         1,
     ),
     Case(
         "extern_weak",
         (
-            GPL + "extern int f(void) __weak;\n" + _run("return f();"),
+            GPL + "extern int f(void) __weak;\n" + run_program("return f();"),
             "int f(void) { return 8; }",
         ),
         8,
@@ -185,7 +97,7 @@ CASES = [
     Case(
         "hidden",
         (
-            GPL + "extern int f(int);\n" + _run("return f(4);"),
+            GPL + "extern int f(int);\n" + run_program("return f(4);"),
             "__hidden int f(int x) { return x + 1; }",
         ),
         5,
@@ -193,7 +105,7 @@ CASES = [
     Case(
         "hidden_extern",
         (
-            GPL + "extern __hidden int f(int);\n" + _run("return f(4);"),
+            GPL + "extern __hidden int f(int);\n" + run_program("return f(4);"),
             "int f(int x) { return x + 1; }",
         ),
         5,
@@ -203,9 +115,9 @@ CASES = [
         (
             GPL
             + "extern int other(int);\n"
-            + _STATE.format(a=1, b=10)
-            + _run("return helper(1) * 1000 + other(2);"),
-            _STATE.format(a=100, b=200) + "NOINLINE int other(int x) { return helper(x); }",
+            + STATE.format(a=1, b=10)
+            + run_program("return helper(1) * 1000 + other(2);"),
+            STATE.format(a=100, b=200) + "NOINLINE int other(int x) { return helper(x); }",
         ),
         13303,
     ),
@@ -214,17 +126,17 @@ CASES = [
         (
             GPL
             + "extern int g(int);\nextern int h(int);\n"
-            + _STATE.format(a=1, b=2)
-            + _run("return helper(1) + g(1) + h(1);"),
-            _STATE.format(a=10, b=20) + "NOINLINE int g(int x) { return helper(x); }",
-            _STATE.format(a=100, b=200) + "NOINLINE int h(int x) { return helper(x); }",
+            + STATE.format(a=1, b=2)
+            + run_program("return helper(1) + g(1) + h(1);"),
+            STATE.format(a=10, b=20) + "NOINLINE int g(int x) { return helper(x); }",
+            STATE.format(a=100, b=200) + "NOINLINE int h(int x) { return helper(x); }",
         ),
         339,
     ),
     Case(
         "bss",
         (
-            GPL + "extern int n;\nextern int f(void);\n" + _run("n = 3; f(); return n;"),
+            GPL + "extern int n;\nextern int f(void);\n" + run_program("n = 3; f(); return n;"),
             "int pad[3]; int n;\nNOINLINE int f(void) { pad[1]++; n += 4; return 0; }",
         ),
         7,
@@ -232,7 +144,7 @@ CASES = [
     Case(
         "data",
         (
-            GPL + "int first = 1;\nextern int n;\n" + _run("n += first; return n;"),
+            GPL + "int first = 1;\nextern int n;\n" + run_program("n += first; return n;"),
             "long pad = 1; int n = 40;",
         ),
         41,
@@ -242,7 +154,7 @@ CASES = [
         (
             GPL
             + "const volatile char c = 1;\nextern const volatile int n;\n"
-            + _run("return n + c;"),
+            + run_program("return n + c;"),
             "const volatile long pad = 1; const volatile int n = 40;",
         ),
         41,
@@ -250,15 +162,15 @@ CASES = [
     Case(
         "extern_before_own",
         (
-            GPL + "extern int a; int b = 2;\n" + _run("return a * 10 + b;"),
-            "int a = 1; extern int b;\n" + _run("return b * 10 + a;", name="other"),
+            GPL + "extern int a; int b = 2;\n" + run_program("return a * 10 + b;"),
+            "int a = 1; extern int b;\n" + run_program("return b * 10 + a;", name="other"),
         ),
         12,
     ),
     Case(
         "unsized_array",
         (
-            GPL + "extern int table[];\n" + _run("return table[2];"),
+            GPL + "extern int table[];\n" + run_program("return table[2];"),
             "int pad = 1; int table[4] = {1, 2, 3, 4};",
         ),
         3,
@@ -266,7 +178,7 @@ CASES = [
     Case(
         "array_of_other_size",
         (
-            GPL + "extern int table[2];\n" + _run("return table[1];"),
+            GPL + "extern int table[2];\n" + run_program("return table[1];"),
             "int table[4] = {1, 2, 3, 4};",
         ),
         2,
@@ -276,7 +188,7 @@ CASES = [
         (
             GPL
             + "struct s { int a; char b[8]; struct { long c; } d; };\nextern struct s s;\n"
-            + _run("return s.a + s.d.c;"),
+            + run_program("return s.a + s.d.c;"),
             "struct s { int a; char b[8]; struct { long c; } d; };\n"
             "struct s s = {.a = 1, .d = {.c = 5}};",
         ),
@@ -287,7 +199,7 @@ CASES = [
         (
             GPL
             + "typedef int mine;\nextern const volatile mine n;\nextern mine f(const mine x);\n"
-            + _run("return n + f(1);"),
+            + run_program("return n + f(1);"),
             "volatile int n = 5; typedef int yours; int f(yours x) { return x + 1; }",
         ),
         7,
@@ -295,7 +207,7 @@ CASES = [
     Case(
         "signedness",
         (
-            GPL + "extern unsigned int n;\n" + _run("return n;"),
+            GPL + "extern unsigned int n;\n" + run_program("return n;"),
             "int n = 5;",
         ),
         5,
@@ -305,7 +217,7 @@ CASES = [
         (
             GPL
             + "struct s;\nextern struct s *p;\nextern int f(struct s *s);\n"
-            + _run("return p ? 1 : f(0);"),
+            + run_program("return p ? 1 : f(0);"),
             "struct s { int a; };\nstruct s *p;\nint f(struct s *s) { return s ? s->a : 9; }",
         ),
         9,
@@ -313,15 +225,15 @@ CASES = [
     Case(
         "union_forward_declared",
         (
-            "union u { int a; long b; };\nunion u *p;\n" + GPL + _run("return p ? 1 : 3;"),
-            "union u;\nextern union u *p;\n" + _run("return p ? 1 : 2;", name="other"),
+            "union u { int a; long b; };\nunion u *p;\n" + GPL + run_program("return p ? 1 : 3;"),
+            "union u;\nextern union u *p;\n" + run_program("return p ? 1 : 2;", name="other"),
         ),
         3,
     ),
     Case(
         "enums",
         (
-            GPL + "enum e { A, B, C };\nextern enum e e;\n" + _run("return e;"),
+            GPL + "enum e { A, B, C };\nextern enum e e;\n" + run_program("return e;"),
             "enum e { A, B, C };\nenum e e = C;",
         ),
         2,
@@ -329,7 +241,7 @@ CASES = [
     Case(
         "other_enumerators",
         (
-            GPL + "enum e { A, B };\nextern enum e e;\n" + _run("return e;"),
+            GPL + "enum e { A, B };\nextern enum e e;\n" + run_program("return e;"),
             "enum e { X, Y, Z };\nenum e e = Z;",
         ),
         2,
@@ -337,7 +249,7 @@ CASES = [
     Case(
         "weak_variable",
         (
-            GPL + "int first = 1; int n __weak = 5;\n" + _run("return n + first;"),
+            GPL + "int first = 1; int n __weak = 5;\n" + run_program("return n + first;"),
             "int n = 7;",
         ),
         8,
@@ -345,16 +257,20 @@ CASES = [
     Case(
         "weak_variable_loses",
         (
-            GPL + "int n = 5;\n" + _run("return n;"),
-            "int n __weak = 7;\n" + _run("return n;", name="other"),
+            GPL + "int n = 5;\n" + run_program("return n;"),
+            "int n __weak = 7;\n" + run_program("return n;", name="other"),
         ),
         5,
     ),
     Case(
         "shared_map",
         (
-            GPL + _HASH + _map("m") + "extern int get(void);\n" + _run(_PUT + "return get();"),
-            _HASH + _map("m", "extern") + _LOOKUP,
+            GPL
+            + HASH
+            + map_of("m")
+            + "extern int get(void);\n"
+            + run_program(PUT + "return get();"),
+            HASH + map_of("m", "extern") + LOOKUP,
         ),
         7,
     ),
@@ -362,11 +278,11 @@ CASES = [
         "extern_map_first",
         (
             GPL
-            + _HASH
-            + _map("m", "extern")
+            + HASH
+            + map_of("m", "extern")
             + "extern int get(void);\n"
-            + _run(_PUT + "return get();"),
-            _HASH + _map("other_map") + _map("m") + _LOOKUP,
+            + run_program(PUT + "return get();"),
+            HASH + map_of("other_map") + map_of("m") + LOOKUP,
         ),
         7,
     ),
@@ -374,12 +290,14 @@ CASES = [
         "own_and_extern_map",
         (
             GPL
-            + _HASH
-            + _map("mine")
-            + _map("m", "extern")
+            + HASH
+            + map_of("mine")
+            + map_of("m", "extern")
             + "extern int get(void);\n"
-            + _run("struct key k0 = {}; bpf_map_lookup_elem(&mine, &k0);" + _PUT + "return get();"),
-            _HASH + _map("yours") + _map("m") + _LOOKUP,
+            + run_program(
+                "struct key k0 = {}; bpf_map_lookup_elem(&mine, &k0);" + PUT + "return get();"
+            ),
+            HASH + map_of("yours") + map_of("m") + LOOKUP,
         ),
         7,
     ),
@@ -387,11 +305,11 @@ CASES = [
         "weak_maps",
         (
             GPL
-            + _HASH
-            + _map("m", after="__weak")
+            + HASH
+            + map_of("m", after="__weak")
             + "extern int get(void);\n"
-            + _run(_PUT + "return get();"),
-            _HASH + _map("m", after="__weak") + _LOOKUP,
+            + run_program(PUT + "return get();"),
+            HASH + map_of("m", after="__weak") + LOOKUP,
         ),
         7,
     ),
@@ -399,29 +317,33 @@ CASES = [
         "weak_and_strong_map",
         (
             GPL
-            + _HASH
-            + _map("m", after="__weak")
+            + HASH
+            + map_of("m", after="__weak")
             + "extern int get(void);\n"
-            + _run(_PUT + "return get();"),
-            _HASH + _map("m") + _LOOKUP,
+            + run_program(PUT + "return get();"),
+            HASH + map_of("m") + LOOKUP,
         ),
         7,
     ),
     Case(
         "map_attributes_in_other_order",
         (
-            GPL + _HASH + _map("m") + "extern int get(void);\n" + _run(_PUT + "return get();"),
-            _HASH + "extern struct { __uint(max_entries, 16); __type(value, struct value);"
+            GPL
+            + HASH
+            + map_of("m")
+            + "extern int get(void);\n"
+            + run_program(PUT + "return get();"),
+            HASH + "extern struct { __uint(max_entries, 16); __type(value, struct value);"
             ' __type(key, struct key); __uint(type, BPF_MAP_TYPE_HASH); } m SEC(".maps");\n'
-            + _LOOKUP,
+            + LOOKUP,
         ),
         7,
     ),
     Case(
         "maps_apart",
         (
-            GPL + _HASH + _map("m") + _run(_PUT + "return 1;"),
-            _HASH + _map("n", more="__uint(map_flags, 1);") + _LOOKUP.replace("&m", "&n"),
+            GPL + HASH + map_of("m") + run_program(PUT + "return 1;"),
+            HASH + map_of("n", more="__uint(map_flags, 1);") + LOOKUP.replace("&m", "&n"),
         ),
         1,
     ),
@@ -432,25 +354,27 @@ CASES = [
             ' __type(value, int); __uint(max_entries, 1); } in SEC(".maps");\n'
             "struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __type(key, int);"
             ' __uint(max_entries, 2); __array(values, struct inner); } outer SEC(".maps") ='
-            " {.values = {[1] = &in}};\n" + _run("return 4;"),
+            " {.values = {[1] = &in}};\n" + run_program("return 4;"),
             "struct inner { __uint(type, BPF_MAP_TYPE_ARRAY); __type(key, int);"
             " __type(value, int); __uint(max_entries, 1); };\n"
             "extern struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __type(key, int);"
             ' __uint(max_entries, 2); __array(values, struct inner); } outer SEC(".maps");\n'
-            + _run("int k = 1; return bpf_map_lookup_elem(&outer, &k) ? 1 : 2;", name="other"),
+            + run_program(
+                "int k = 1; return bpf_map_lookup_elem(&outer, &k) ? 1 : 2;", name="other"
+            ),
         ),
         4,
     ),
     Case(
         "tail_call",
         (
-            GPL + _HASH + _map("m") + _run("return 1;", name="o"),
+            GPL + HASH + map_of("m") + run_program("return 1;", name="o"),
             "int target(struct __sk_buff *skb);\n"
             "struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(key_size, 4);"
             ' __uint(max_entries, 2); __array(values, int(void *)); } jumps SEC(".maps") ='
             " {.values = {[1] = (void *)&target}};\n"
-            + _run("return 44;", name="target")
-            + _run("bpf_tail_call(skb, &jumps, 1); return 1;"),
+            + run_program("return 44;", name="target")
+            + run_program("bpf_tail_call(skb, &jumps, 1); return 1;"),
         ),
         44,
     ),
@@ -459,34 +383,44 @@ CASES = [
         (
             GPL
             + "extern int second(void);\n"
-            + _LOOP.format(n=1, name="first")
-            + _run("return first() * 100 + second();"),
-            _LOOP.format(n=5, name="second"),
+            + LOOP.format(n=1, name="first")
+            + run_program("return first() * 100 + second();"),
+            LOOP.format(n=5, name="second"),
         ),
         420,
     ),
-    Case("license_twice", (GPL + _run("return 5;"), GPL + _run("return 6;", name="other")), 5),
+    Case(
+        "license_twice",
+        (GPL + run_program("return 5;"), GPL + run_program("return 6;", name="other")),
+        5,
+    ),
     Case(
         "license_by_other_names",
         (
-            GPL + _run("return 5;"),
-            GPL.replace("LICENSE", "_license") + _run("return 6;", name="other"),
+            GPL + run_program("return 5;"),
+            GPL.replace("LICENSE", "_license") + run_program("return 6;", name="other"),
         ),
         5,
     ),
-    Case("license_second", (_run("return 5;"), GPL + _run("return 6;", name="other")), 5),
+    Case(
+        "license_second",
+        (run_program("return 5;"), GPL + run_program("return 6;", name="other")),
+        5,
+    ),
     Case(
         "versions",
         (
-            GPL + 'u32 _version SEC("version") = 7;\n' + _run("return 5;"),
-            'u32 _version SEC("version") = 7;\n' + _run("return 6;", name="other"),
+            GPL + 'u32 _version SEC("version") = 7;\n' + run_program("return 5;"),
+            'u32 _version SEC("version") = 7;\n' + run_program("return 6;", name="other"),
         ),
         5,
     ),
     Case(
         "own_data_sections",
         (
-            GPL + 'int a SEC(".data.stats") = 3; extern int b;\n' + _run("return a * 10 + b;"),
+            GPL
+            + 'int a SEC(".data.stats") = 3; extern int b;\n'
+            + run_program("return a * 10 + b;"),
             'long pad SEC(".data.stats") = 1; int b SEC(".data.stats") = 4;',
         ),
         34,
@@ -496,7 +430,7 @@ CASES = [
         (
             GPL
             + "char c = 1; const volatile char d = 2;\nextern int n;\n"
-            + _run("return n + c + d;"),
+            + run_program("return n + c + d;"),
             "int n __attribute__((aligned(64))) = 40;"
             " const volatile long e __attribute__((aligned(32))) = 1;",
         ),
@@ -507,7 +441,7 @@ CASES = [
         (
             GPL
             + "volatile int i = 1;\nextern int other(void);\n"
-            + _run('const char *s = "abc"; return s[i & 1] + other();'),
+            + run_program('const char *s = "abc"; return s[i & 1] + other();'),
             "extern volatile int i;\n"
             'NOINLINE int other(void) { const char *s = "xyz"; return s[i & 1]; }',
         ),
@@ -519,7 +453,7 @@ CASES = [
         (
             GPL
             + "extern int LINUX_KERNEL_VERSION __kconfig;\nextern int other(void);\n"
-            + _run("return (LINUX_KERNEL_VERSION > 0) + other();"),
+            + run_program("return (LINUX_KERNEL_VERSION > 0) + other();"),
             "extern int LINUX_KERNEL_VERSION __kconfig;\n"
             "extern int CONFIG_NOT_THERE __kconfig __weak;\n"
             "NOINLINE int other(void) { return (LINUX_KERNEL_VERSION > 0) + CONFIG_NOT_THERE; }",
@@ -531,7 +465,7 @@ CASES = [
         (
             GPL
             + "extern const void schedule __ksym;\nextern int other(void);\n"
-            + _run("return (&schedule != (void *)skb) + other();"),
+            + run_program("return (&schedule != (void *)skb) + other();"),
             "extern const void schedule __ksym;\nextern const void schedule_timeout __ksym;\n"
             "NOINLINE int other(void) { return &schedule != &schedule_timeout; }",
         ),
@@ -541,13 +475,13 @@ CASES = [
         "core",
         (
             GPL
-            + _TASK.format(suffix="", members="int pid; char comm[16];")
+            + TASK.format(suffix="", members="int pid; char comm[16];")
             + "extern int other(void);\n"
-            + _run(
+            + run_program(
                 "struct task_struct *t = 0;"
                 "return bpf_core_field_size(t->comm) + bpf_core_field_exists(t->pid) + other();"
             ),
-            _TASK.format(suffix="___mine", members="int tgid; int not_there;")
+            TASK.format(suffix="___mine", members="int tgid; int not_there;")
             + "NOINLINE int other(void) { struct task_struct___mine *t = 0;"
             " return bpf_core_field_size(t->tgid) * 100 + bpf_core_field_exists(t->not_there); }",
         ),
@@ -558,7 +492,7 @@ CASES = [
         (
             GPL + "enum bpf_map_type_x___a { BPF_MAP_TYPE_HASH___a = 99 };\n"
             "extern int other(void);\nenum pid_type { PIDTYPE_PID = 7, PIDTYPE_TGID = 8 };\n"
-            + _run("return bpf_core_enum_value(enum pid_type, PIDTYPE_TGID) + other();"),
+            + run_program("return bpf_core_enum_value(enum pid_type, PIDTYPE_TGID) + other();"),
             "enum pid_type { PIDTYPE_PID = 5 };\nNOINLINE int other(void)"
             " { return 10 + bpf_core_enum_value(enum pid_type, PIDTYPE_PID); }",
         ),
@@ -567,18 +501,20 @@ CASES = [
     Case(
         "same_struct_twice",
         (
-            GPL + "struct s { int a; struct s *next; };\nstruct s one;\n" + _run("return one.a;"),
+            GPL
+            + "struct s { int a; struct s *next; };\nstruct s one;\n"
+            + run_program("return one.a;"),
             "struct s { int a; struct s *next; };\nstruct s two;\n"
-            + _run("return two.a;", name="other"),
+            + run_program("return two.a;", name="other"),
         ),
         0,
     ),
     Case(
         "other_struct_of_that_name",
         (
-            GPL + "struct s { int a; };\nstruct s one = {1};\n" + _run("return one.a;"),
+            GPL + "struct s { int a; };\nstruct s one = {1};\n" + run_program("return one.a;"),
             "struct s { long b; char c; };\nstruct s two = {2};\n"
-            + _run("return two.b;", name="other"),
+            + run_program("return two.b;", name="other"),
         ),
         1,
     ),
@@ -588,17 +524,17 @@ CASES = [
             GPL + "#define tag(x) __attribute__((btf_decl_tag(x)))\n"
             'struct s { int a tag("m"); } tag("s");\nstruct s one tag("v");\n'
             'NOINLINE int f(struct s *s tag("arg")) tag("f") { return s ? s->a : 2; }\n'
-            + _run("return f(0);"),
+            + run_program("return f(0);"),
             "#define tag(x) __attribute__((btf_decl_tag(x)))\n"
             'struct s { int a tag("m"); } tag("s");\nextern struct s one;\n'
-            "extern int f(struct s *s);\n" + _run("return one.a + f(0);", name="other"),
+            "extern int f(struct s *s);\n" + run_program("return one.a + f(0);", name="other"),
         ),
         2,
     ),
     Case(
         "only_data",
         (
-            GPL + "extern int n; extern const volatile int m;\n" + _run("return n + m;"),
+            GPL + "extern int n; extern const volatile int m;\n" + run_program("return n + m;"),
             "int n = 1;",
             "const volatile int m = 2;",
         ),
@@ -608,7 +544,7 @@ CASES = [
         "five_files",
         (
             GPL + "int n; extern int f1(void); extern int f2(void); extern int f3(void);\n"
-            "extern int f4(void);\n" + _run("n = 0; f1(); f2(); f3(); f4(); return n;"),
+            "extern int f4(void);\n" + run_program("n = 0; f1(); f2(); f3(); f4(); return n;"),
             *(
                 f"extern int n;\nNOINLINE int f{i}(void) {{ n += {i}; return n; }}"
                 for i in range(1, 5)
@@ -621,7 +557,7 @@ CASES = [
         (
             GPL
             + "".join(f"extern int f{i}(int);\n" for i in range(12))
-            + _run("return " + " + ".join(f"f{i}({i})" for i in range(12)) + ";"),
+            + run_program("return " + " + ".join(f"f{i}({i})" for i in range(12)) + ";"),
             "".join(f"NOINLINE int f{i}(int x) {{ return x * {i}; }}\n" for i in range(0, 12, 2)),
             "".join(f"NOINLINE int f{i}(int x) {{ return x + {i}; }}\n" for i in range(1, 12, 2)),
         ),
@@ -629,7 +565,7 @@ CASES = [
     ),
     Case(
         "optional_program",
-        (GPL + _run("return 5;"), _run("return 6;", "?tc", "other")),
+        (GPL + run_program("return 5;"), run_program("return 6;", "?tc", "other")),
         5,
     ),
     Case(
@@ -637,261 +573,28 @@ CASES = [
         (
             GPL
             + "struct ops { int (*call)(struct ops *, int x); };\nextern struct ops ops;\n"
-            + _run("return ops.call ? 1 : 2;"),
+            + run_program("return ops.call ? 1 : 2;"),
             "struct ops { int (*call)(struct ops *, int y); };\nstruct ops ops;",
         ),
         2,
     ),
     Case(
         "unresolved_function",
-        (GPL + "extern int nowhere(int);\n" + _run("return nowhere(1);"), "int other = 1;"),
+        (GPL + "extern int nowhere(int);\n" + run_program("return nowhere(1);"), "int other = 1;"),
         loads=False,
     ),
     Case(
         "unresolved_variable",
-        (GPL + "extern int nowhere;\n" + _run("return nowhere;"), "int other = 1;"),
+        (GPL + "extern int nowhere;\n" + run_program("return nowhere;"), "int other = 1;"),
         loads=False,
     ),
     Case(
         "unresolved_map",
         (
-            GPL + _HASH + _map("m", "extern") + _run(_PUT + "return 1;"),
-            _HASH + _map("n"),
+            GPL + HASH + map_of("m", "extern") + run_program(PUT + "return 1;"),
+            HASH + map_of("n"),
         ),
         loads=False,
     ),
+    *MORE_CASES,
 ]
-
-
-def _variables(name: str, one: str, other: str) -> Case:
-    return Case(
-        name, (GPL + one + "\n" + _run("return sizeof(x);"), other + "\nvoid *use = (void *)&x;")
-    )
-
-
-def _two(name: str, one: str, other: str, flags: tuple[str, ...] = ()) -> Case:
-    return Case(name, (GPL + one, other), flags=flags)
-
-
-def _extern_map(name: str, **changes: str) -> Case:
-    return Case(
-        name,
-        (
-            GPL + _HASH + _map("m") + _run(_PUT + "return 1;"),
-            "struct key { int a; }; struct value { u64 n; u32 m; };\n"
-            "struct value2 { u64 n; int *m; };\nstruct key2 { int a; } ;\n"
-            + _map("m", "extern", **changes)
-            + _LOOKUP.replace("struct value *", "void *").replace("(int)v->n", "1"),
-        ),
-    )
-
-
-_USE = "int use(void) {{ return {what}; }}\n"
-
-#: What neither links. The word is in our message.
-CONFLICTS_AND_WORDS = [
-    (
-        _two("two_functions", "int f(void) { return 1; }", "int f(void) { return 2; }"),
-        "both define",
-    ),
-    (_two("two_variables", "int x = 1;", "int x = 2;"), "both define"),
-    (_two("two_maps", _HASH + _map("m"), _HASH + _map("m")), "both define"),
-    (_two("sizes", "int x = 1;", "extern long x;\n" + _USE.format(what="x")), "4 and 8 bytes"),
-    (
-        _two("kinds", "int x = 1;", "extern int *x;\n" + _USE.format(what="!!x")),
-        "a INT and a PTR",
-    ),
-    (
-        _two(
-            "member_names",
-            "struct s { int a; }; struct s x = {1};",
-            "struct s { int b; }; extern struct s x;\n" + _USE.format(what="x.b"),
-        ),
-        "member 0",
-    ),
-    (
-        _two(
-            "member_types",
-            "struct s { int a; }; struct s x = {1};",
-            "struct s { float *a; }; extern struct s x;\n" + _USE.format(what="!!x.a"),
-        ),
-        "member 'a'",
-    ),
-    (
-        _two(
-            "member_places",
-            "struct s { int a; int b; }; struct s x = {1};",
-            "struct s { int a; int b __attribute__((aligned(8))); }; extern struct s x;\n"
-            + _USE.format(what="x.b"),
-        ),
-        "another place",
-    ),
-    (
-        _two(
-            "member_counts",
-            "struct s { int a; }; struct s x = {1};",
-            "struct s { int a; int b; }; extern struct s x;\n" + _USE.format(what="x.b"),
-        ),
-        "1 and 2 members",
-    ),
-    (
-        _two(
-            "nested_members",
-            "struct s { struct { int a; } in; }; struct s x = {};",
-            "struct s { struct { int b; } in; }; extern struct s x;\n" + _USE.format(what="x.in.b"),
-        ),
-        "'in'",
-    ),
-    (
-        _two(
-            "struct_and_union",
-            "struct s { int a; }; struct s x = {1};",
-            "union s { int a; }; extern union s x;\n" + _USE.format(what="x.a"),
-        ),
-        "STRUCT and a UNION",
-    ),
-    (
-        _two(
-            "struct_names",
-            "struct s { int a; }; struct s x = {1};",
-            "struct t { int a; }; extern struct t x;\n" + _USE.format(what="x.a"),
-        ),
-        "'s' and 't'",
-    ),
-    (
-        _two(
-            "pointed_names",
-            "struct s { int a; }; struct s *x;",
-            "struct t { int a; }; extern struct t *x;\n" + _USE.format(what="!!x"),
-        ),
-        "'s' and 't'",
-    ),
-    (
-        _two(
-            "declared_as_union",
-            "struct s { int a; }; struct s *x;",
-            "union s; extern union s *x;\n" + _USE.format(what="!!x"),
-        ),
-        "union declared",
-    ),
-    (
-        _two("elements", "int x[2];", "extern long x[2];\n" + _USE.format(what="x[1]")),
-        "4 and 8 bytes",
-    ),
-    (
-        _two(
-            "enum_names",
-            "enum e { A }; enum e x;",
-            "enum f { A }; extern enum f x;\n" + _USE.format(what="x"),
-        ),
-        "'e' and 'f'",
-    ),
-    (
-        _two(
-            "parameter_counts",
-            "int f(int a) { return a; }",
-            "extern int f(int a, int b);\n" + _USE.format(what="f(1, 2)"),
-        ),
-        "1 and 2 parameters",
-    ),
-    (
-        _two(
-            "parameter_types",
-            "int f(int a) { return a; }",
-            "extern int f(long a);\n" + _USE.format(what="f(1)"),
-        ),
-        "parameter 1",
-    ),
-    (
-        _two(
-            "return_types",
-            "int f(int a) { return a; }",
-            "extern long f(int a);\n" + _USE.format(what="f(1)"),
-        ),
-        "return value",
-    ),
-    (
-        _two(
-            "weak_functions_differ",
-            "__weak int f(int a) { return a; }",
-            "__weak int f(long a) { return a; }",
-        ),
-        "parameter 1",
-    ),
-    (
-        _two(
-            "function_and_variable", "int x = 1;", "extern int x(void);\n" + _USE.format(what="x()")
-        ),
-        "VAR and a FUNC",
-    ),
-    (
-        _two(
-            "map_and_variable",
-            _HASH + _map("x"),
-            'extern int x SEC(".data");\n' + _USE.format(what="x"),
-        ),
-        "'.maps' and in '.data'",
-    ),
-    (_extern_map("map_type", kind="BPF_MAP_TYPE_LRU_HASH"), "map_type"),
-    (_extern_map("map_key", key="__type(key, struct key2)"), "key"),
-    (_extern_map("map_key_size", key="__type(key, u64)"), "key_size"),
-    (_extern_map("map_value", value="__type(value, struct value2)"), "value"),
-    (_extern_map("map_value_size", value="__type(value, u32)"), "value_size"),
-    (_extern_map("map_entries", entries="__uint(max_entries, 17);"), "max_entries"),
-    (_extern_map("map_flags", more="__uint(map_flags, 1);"), "map_flags"),
-    (_extern_map("map_numa_node", more="__uint(numa_node, 1);"), "numa_node"),
-    (_extern_map("map_pinning", more="__uint(pinning, LIBBPF_PIN_BY_NAME);"), "pinning"),
-    (
-        _two(
-            "weak_maps_differ",
-            _HASH + _map("m", after="__weak"),
-            _HASH + _map("m", after="__weak", entries="__uint(max_entries, 8);"),
-        ),
-        "max_entries",
-    ),
-    (
-        _two(
-            "licenses",
-            _run("return 1;"),
-            'char _license[] SEC("license") = "Dual BSD/GPL";\n' + _run("return 1;", name="o"),
-        ),
-        "license",
-    ),
-    (
-        _two(
-            "versions_differ",
-            'int v SEC("version") = 1;',
-            'int w SEC("version") = 2;',
-        ),
-        "version",
-    ),
-    (
-        _two("code_and_data", 'SEC("foo") int f(void) { return 1; }', 'int x SEC("foo") = 1;'),
-        "flags",
-    ),
-    (
-        _two(
-            "constant_and_not",
-            'const int x SEC(".data.foo") = 1;',
-            'int y SEC(".data.foo") = 1;',
-        ),
-        "flags",
-    ),
-    (
-        _two(
-            "static_in_data",
-            "static int n = 1; int *x = &n;",
-            "int y;",
-        ),
-        "static",
-    ),
-    (
-        _two(
-            "kernel_symbol_defined",
-            "int schedule = 1;",
-            "extern const int schedule __ksym;\n" + _USE.format(what="schedule"),
-        ),
-        ".ksyms",
-    ),
-]
-CONFLICTS = [case for case, _ in CONFLICTS_AND_WORDS]

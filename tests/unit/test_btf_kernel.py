@@ -9,7 +9,10 @@ import pytest
 from bpfgen_runtime.btf import (
     BTF_KIND_STRUCT,
     Btf,
+    Func,
+    FuncProto,
     Int,
+    Ptr,
     Struct,
     Typedef,
     encode,
@@ -28,6 +31,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(kernel, "BTF_DIRECTORY", str(tmp_path))
     monkeypatch.setattr(kernel, "VMLINUX_FILES", ())
     monkeypatch.setattr(kernel, "_cache", {})
+    monkeypatch.setattr(kernel, "_modules", {})
     (tmp_path / "vmlinux").write_bytes(encode(FAKE))
     return tmp_path
 
@@ -89,6 +93,37 @@ def test_modules_continue_the_kernel(machine: Path) -> None:
     assert btf.base is kernel_btf()
     assert btf.find("pcm_t") == [3]
     assert module_btf("snd_pcm") is btf
+
+
+def test_module_that_is_loaded_again(machine: Path) -> None:
+    """The types are those of the module that is there now, even if another one has its name."""
+    base = kernel_btf()
+    place = machine / "mod"
+    place.write_bytes(encode([FuncProto(1), Func("f", 3, 1)], base=base))
+    first = module_btf("mod")
+    assert (first.find("f"), module_btf("mod")) == ([4], first)
+    place.unlink()
+    place.write_bytes(encode([Ptr(1), FuncProto(1), Func("f", 4, 1)], base=base))
+    assert module_btf("mod").find("f") == [5]
+    place.unlink()
+    with pytest.raises(NotSupportedError, match="'mod'"):
+        module_btf("mod")
+    assert kernel._modules == {}  # nor is it kept
+
+
+def test_module_is_read_once(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at the file is enough; and one of another identity but equal bytes keeps the index."""
+    place = machine / "mod"
+    data = encode([Typedef("t", 2)], base=kernel_btf())
+    place.write_bytes(data)
+    btf = module_btf("mod")
+    reads = []
+    real = kernel._read
+    monkeypatch.setattr(kernel, "_read", lambda name: reads.append(name) or real(name))
+    assert (module_btf("mod"), reads) == (btf, [])
+    os.utime(place, (1, 1))
+    assert module_btf("mod") is module_btf("mod") is btf
+    assert reads == ["mod"]
 
 
 def test_missing_btf_says_which_option_is_needed(machine: Path) -> None:

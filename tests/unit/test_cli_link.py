@@ -13,15 +13,18 @@ from click.testing import CliRunner
 
 from bpfgen.cli import main
 from tests.support.clang import compile_source
-from tests.support.linkcases import CASES, CONFLICTS
+from tests.support.linkcases import CASES
+from tests.support.linkconflicts import CONFLICTS
 
 ROOT = Path(__file__).resolve().parents[2]
 INPUTS = [ROOT / "examples" / name / f"{name}.bpf.o" for name in ("execsnoop", "tasktree")]
 
 
-def run(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def run(
+    *arguments: object, given: bytes = b"", cwd: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "bpfgen", "link", *map(str, arguments)]
-    return subprocess.run(command, input=given, capture_output=True)
+    return subprocess.run(command, input=given, capture_output=True, cwd=cwd)
 
 
 def test_links(tmp_path: Path) -> None:
@@ -37,6 +40,27 @@ def test_standard_input_and_output() -> None:
     done = run("-", INPUTS[0], "-", given=INPUTS[1].read_bytes())
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == link(INPUTS)
+
+
+def test_standard_output_by_its_path() -> None:
+    """/dev/stdout is written to, a pipe here, which cannot be replaced."""
+    done = run("/dev/stdout", *INPUTS)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == link(INPUTS)
+
+
+@pytest.mark.parametrize("by_click", [False, True])
+def test_options_end(tmp_path: Path, by_click: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind -- there are only paths."""
+    (tmp_path / "-x.o").write_bytes(INPUTS[0].read_bytes())
+    arguments = ["--", "-h", "-x.o", str(INPUTS[1])]
+    if by_click:
+        monkeypatch.chdir(tmp_path)
+        assert CliRunner().invoke(main, ["link", *arguments]).exit_code == 0
+    else:
+        done = run(*arguments, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (tmp_path / "-h").read_bytes() == link(INPUTS)
 
 
 def test_missing_input(tmp_path: Path) -> None:
@@ -80,7 +104,9 @@ def test_unresolved_names_are_told(tmp_path: Path) -> None:
     assert (tmp_path / "out.o").exists()
 
 
-@pytest.mark.parametrize("arguments", [(), ("out.o",), ("--fast", "out.o", "in.o")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("out.o",), ("--fast", "out.o", "in.o"), ("out.o", "--")]
+)
 def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     """Status 2 and the usage."""
     done = run(*arguments)

@@ -104,7 +104,9 @@ def test_functions_that_no_program_reaches() -> None:
     reached = relocator.functions_of([spec.programs["one"]])
     assert [function.name for function in reached] == ["one"]
     assert len(relocate(spec, reached, lambda: MOVED, None)) == 1
-    with pytest.raises(RelocationError, match=r"^function 'helper', instruction 0"):
+    with pytest.raises(
+        RelocationError, match=r"^function 'helper' of section '\.text', instruction 0"
+    ):
         relocate(spec, spec.subprograms, lambda: MOVED, None)
 
 
@@ -137,23 +139,29 @@ def test_poisoned() -> None:
     }
 
 
+TWO = "function 'two' of section 'tc', instruction"
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [
         (("tc", 4, "0:1", OFFSET), "offset 0x4 of section 'tc', .* not that of an instruction"),
-        (("tc", 16, "0:9", OFFSET), "^function 'two', instruction 0: .*'0:9': struct s has 2 memb"),
-        (("tc", 16, "0:1", 13), "^function 'two', instruction 0: .*relocation kind 13 is unknown"),
-        (("tc", 24, "0:1", OFFSET), "^function 'two', instruction 1: opcode 0x95"),
-        (("tc", 16, "0:0", OFFSET), "^function 'two', instruction 0 holds 4, .* says 0"),
+        (("tc", 16, "0:9", OFFSET), f"^{TWO} 0: .*'0:9': struct s has 2 memb"),
+        (("tc", 16, "0:1", 13), f"^{TWO} 0: .*relocation kind 13 is unknown"),
+        (("tc", 24, "0:1", OFFSET), f"^{TWO} 1: opcode 0x95"),
+        (("tc", 16, "0:0", OFFSET), f"^{TWO} 0 holds 4, .* says 0"),
     ],
 )
 def test_bad_records(record: tuple[str, int, str, int], message: str) -> None:
-    """A record that is wrong is an error naming function and instruction."""
+    """A record that is wrong is an error naming function, section and instruction."""
     with pytest.raises(RelocationError, match=message):
         run(build(record), side(*SELF))
 
 
 # --- BTF files
+
+
+ONE = "function 'one' of section 'tc', instruction"
 
 
 def load_by(path: Path) -> None:
@@ -174,21 +182,22 @@ def cyclic() -> list[bytes]:
 
 @pytest.mark.parametrize("data", cyclic())
 def test_cyclic_btf_file(data: bytes, tmp_path: Path) -> None:
-    """A BTF file in which types contain themselves is an error naming the file."""
+    """A BTF file in which types contain themselves is an error naming function, section, file."""
     path = tmp_path / "cyclic.btf"
     path.write_bytes(data)
-    with pytest.raises(BpfError, match=r"^function 'one', instruction 0: .*cyclic\.btf") as error:
+    with pytest.raises(BpfError, match=rf"^{ONE} 0: .*\(relocated by .*cyclic\.btf'\)$") as error:
         load_by(path)
     assert isinstance(error.value, (BtfError, RelocationError))
 
 
 def test_truncated_btf_file(tmp_path: Path) -> None:
-    """A BTF file cut anywhere is an error naming the file."""
+    """A BTF file cut anywhere is an error naming function, section, and once the file."""
     path = tmp_path / "cut.btf"
     for size in range(len(MOVED.to_bytes())):
         path.write_bytes(MOVED.to_bytes()[:size])
-        with pytest.raises(BtfError, match=r"read the BTF file '.*cut\.btf': "):
+        with pytest.raises(BtfError, match=rf"^{ONE} 0: read the BTF file '.*cut\.btf': ") as error:
             load_by(path)
+        assert str(error.value).count("cut.btf") == 1
 
 
 @pytest.mark.parametrize(
@@ -230,6 +239,7 @@ def sysfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(kernel, "BTF_DIRECTORY", str(tmp_path))
     monkeypatch.setattr(kernel, "VMLINUX_FILES", ())
     monkeypatch.setattr(kernel, "_cache", {})
+    monkeypatch.setattr(kernel, "_modules", {})
     monkeypatch.setattr("bpfgen_runtime.host.capabilities.effective", lambda: {"CAP_SYS_ADMIN"})
     return tmp_path
 

@@ -6,7 +6,13 @@ import gzip
 from pathlib import Path
 
 import pytest
-from bpfgen_runtime.errors import BpfError, FormatError, NotSupportedError, RelocationError
+from bpfgen_runtime.errors import (
+    BpfError,
+    FormatError,
+    NotSupportedError,
+    RelocationError,
+    SyscallError,
+)
 from bpfgen_runtime.host.kconfig import kernel_config
 from bpfgen_runtime.host.release import kernel_version, version_code
 from bpfgen_runtime.loader.kconfig import KconfigValues
@@ -183,6 +189,26 @@ def test_configuration_that_is_not_there(tmp_path: Path) -> None:
     """Without a file the error says where one was looked for, and what to do."""
     with pytest.raises(NotSupportedError, match=r"no-config.*set kconfig before load"):
         kernel_config((str(tmp_path / "no-config"),))
+
+
+def test_configuration_that_cannot_be_opened(tmp_path: Path) -> None:
+    """What cannot be opened is passed over for the next file; the first reason is the error."""
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "config").write_text("CONFIG_X=y\n")
+    missing, loop, below, good = (
+        str(tmp_path / name) for name in ("no", "loop", "config/x", "config")
+    )
+    assert kernel_config((missing, below, loop, good)) == ("CONFIG_X=y\n", good)
+    with pytest.raises(SyscallError, match=r"read .*config/x: open: ENOTDIR"):
+        kernel_config((missing, below, loop, missing))
+    with pytest.raises(SyscallError, match=r"read .*loop: open: ELOOP"):
+        kernel_config((loop, below))
+
+
+def test_configuration_that_cannot_be_read() -> None:
+    """An error while reading is no end of the file: what is missing then would count as not set."""
+    with pytest.raises(SyscallError, match=r"read /proc/self/mem: read: EIO"):
+        kernel_config(("/proc/self/mem",))
 
 
 @pytest.mark.parametrize("keep", [10, -8])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from bpfgen_runtime import features, sanitize
@@ -13,6 +15,7 @@ from bpfgen_runtime.btf.encoder import encode as encode_btf
 from bpfgen_runtime.errors import NotSupportedError, SyscallError
 from bpfgen_runtime.features import FEATURES, Feature
 from bpfgen_runtime.insn import BPF_ALU64, BPF_CALL, BPF_EXIT, BPF_JMP, BPF_MOV, Insn, encode
+from bpfgen_runtime.sys import bpf
 
 
 def answering(*answers: bool | int) -> tuple[Feature, Callable[[], int]]:
@@ -81,13 +84,35 @@ def test_forget() -> None:
     assert asked() == 2
 
 
-@pytest.mark.live
-@pytest.mark.parametrize("name", FEATURES)
-def test_probe_is_conclusive_here(name: str) -> None:
-    """Each probe gives a yes or no in this kernel, and leaves nothing behind."""
-    feature = FEATURES[name]
-    feature.forget()
-    assert feature.probe() in (True, False)
+@pytest.mark.parametrize("name", sorted(set(FEATURES) - {"SYSCALL_WRAPPER"}))
+def test_no_probe_finds_anything_in_a_kernel_that_refuses_all(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What a probe tries decides; that of the wrapper tries nothing, but reads symbols."""
+
+    def refuse(**_: object) -> None:
+        raise SyscallError(errno.EINVAL, "BPF", "probe")
+
+    for command in ("btf_load", "map_create", "prog_load"):
+        monkeypatch.setattr(bpf, command, refuse)
+    monkeypatch.setattr(FEATURES[name], "_result", None)
+    assert FEATURES[name].probe() is False
+
+
+@pytest.mark.parametrize(
+    ("prefix", "wrapper"), [("x64", "__x64_sys_bpf"), ("x64", "__ia32_sys_bpf"), (None, "")]
+)
+def test_wrapper_of_system_calls(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prefix: str | None, wrapper: str
+) -> None:
+    """The wrapper is looked for by its whole name, which depends on the architecture."""
+    symbols = tmp_path / "kallsyms"
+    symbols.write_text(f"0 T sys_bpf\n0 T {wrapper}\n0 t _{wrapper}_x\t[module]\n")
+    prefixes = {} if prefix is None else {os.uname().machine: prefix}
+    monkeypatch.setattr(features, "_WRAPPER_PREFIX", prefixes)
+    monkeypatch.setattr(features, "open", lambda _, **more: symbols.open(**more), raising=False)
+    monkeypatch.setattr(features.SYSCALL_WRAPPER, "_result", None)
+    assert features.SYSCALL_WRAPPER.probe() is (wrapper == "__x64_sys_bpf")
 
 
 def test_btf_is_left_alone_where_nothing_lacks(lacking: Callable[..., None]) -> None:

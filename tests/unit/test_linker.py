@@ -15,7 +15,8 @@ from bpfgen_runtime.errors import ElfError, LinkerError
 from bpfgen_runtime.linker import Linker, link
 from bpfgen_runtime.loader import load_spec
 
-from tests.support.linkcases import CASES, GPL, Case
+from tests.support.linkcases import CASES
+from tests.support.linksources import GPL, Case
 
 ROOT = Path(__file__).resolve().parents[2]
 EXECSNOOP, TASKTREE = (
@@ -88,17 +89,21 @@ def test_failing_write_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["out.o"]
 
 
-@pytest.mark.parametrize("indirect", [False, True])
-def test_inputs_are_never_replaced(tmp_path: Path, indirect: bool) -> None:
-    """The output may not be an input, by whatever name."""
+@pytest.mark.parametrize("way", ["path", "symlink", "descriptor"])
+def test_inputs_are_never_replaced(tmp_path: Path, way: str) -> None:
+    """The output may not be an input, by whatever name, or opened by someone else."""
     source = tmp_path / "a.o"
     source.write_bytes(EXECSNOOP.read_bytes())
     target = source
-    if indirect:
+    if way == "symlink":
         target = tmp_path / "link.o"
         target.symlink_to(source)
     linker = Linker("a.o")
-    linker.add_file(source)
+    if way == "descriptor":
+        with open(source, "rb") as file:
+            linker.add_fd(file.fileno())
+    else:
+        linker.add_file(source)
     with pytest.raises(LinkerError, match="would replace the input"):
         linker.write(target)
     assert source.read_bytes() == EXECSNOOP.read_bytes()

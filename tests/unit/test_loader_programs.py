@@ -87,6 +87,14 @@ def test_text_holds_subprograms() -> None:
     ]
 
 
+def test_text_alone() -> None:
+    """A function of `.text` is a subprogram even if it is the only function of the object."""
+    elf = ElfWriter()
+    elf.symbol("only", elf.code(".text", EXIT), size=8, type=STT_FUNC)
+    spec = load_spec(elf.build())
+    assert (spec.programs, [each.name for each in spec.subprograms]) == ({}, ["only"])
+
+
 @pytest.mark.parametrize(
     ("symbol", "message"),
     [

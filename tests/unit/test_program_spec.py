@@ -78,7 +78,17 @@ def test_attach_target() -> None:
     assert (spec.attach_target, spec.attach_program) == ("other", None)
     spec.set_attach_target(program=7)
     assert (spec.attach_target, spec.attach_program) == ("other", 7)
-    spec.type = ProgType.LSM
+    assert spec.sec_flags == ATTACH_BTF | SLEEPABLE
+
+
+@pytest.mark.parametrize("type_first", [False, True])
+def test_attach_target_and_type(type_first: bool) -> None:
+    """A target that is set holds for another type, too, whichever is set first."""
+    spec = program()
+    assert not spec.is_target_set
+    if type_first:
+        spec.type = ProgType.LSM
     spec.set_attach_target("file_open")
-    assert (spec.attach_target, spec.attach_program) == ("file_open", None)
-    assert spec.sec_flags == ATTACH_BTF
+    spec.type = ProgType.LSM
+    assert (spec.attach_target, spec.is_target_set) == ("file_open", True)
+    assert (spec.sec_flags, spec.copy().is_target_set) == (0, True)

@@ -35,7 +35,7 @@ CLAIMS = {
         "tests/golden/test_golden.py::test_same_text_everywhere"
     ),
     "`--check` compares without writing": "tests/unit/test_cli.py::test_check",
-    "`make bench` measures it against C on libbpf": "tests/live/test_bench.py::test_one_row",
+    "`make bench` measures it against C on libbpf": "tests/live/test_bench.py::test_rows",
     "opened and loaded are two types": (
         "tests/live/test_skeleton.py::test_open_skeleton_is_used_up_by_load"
     ),

@@ -91,6 +91,24 @@ def test_typedefs_are_looked_through() -> None:
     assert found.value[16] == 5
 
 
+def test_bytes_of_a_function() -> None:
+    """What the file has in the place of a function is no address; its program may be left out."""
+    there, run = kernel(Member("run", FUNC, 0)), Member("run", FUNC, 0)
+    local = Btf.parse(encode([*COMMON, Struct("my_ops", 8, [run])], byte_order="<"))
+    ops = StructOps(9, bytearray(b"\x18" + bytes(7)), {})
+    ops.declared["run"] = "p"
+    found = match_struct_ops("m", ops, local, lambda *what: KernelType(there, there.find(*what)[0]))
+    assert (found.functions, any(found.value)) == ([], False)
+
+
+def test_pointer_that_is_zero() -> None:
+    """A pointer that is no function is fine as long as nobody sets it."""
+    there = kernel(Member("owner", POINTER, 0), Member("n", INT, 64))
+    members = [Member("owner", POINTER, 0), Member("n", INT, 64)]
+    found = match(there, *members, contents=bytes(8) + b"\7")
+    assert bytes(found.value[16:28]) == bytes(8) + b"\7\0\0\0"
+
+
 def test_function_without_a_program() -> None:
     """A function pointer that nobody set stays zero."""
     there = kernel(Member("run", FUNC, 0))
@@ -144,6 +162,20 @@ def test_function_without_a_program() -> None:
             b"",
             {"run": "p"},
             "'run' not supported: In the running kernel it is no function",
+        ),
+        (
+            kernel(Member("owner", POINTER, 64)),
+            [Member("n", INT, 0), Member("owner", POINTER, 64)],
+            bytes(15) + b"\1",
+            {},
+            "an address as member 'owner' not supported: .* leave it zero",
+        ),
+        (
+            kernel(Member("run", FUNC, 0)),
+            [Member("run", FUNC, 0)],
+            b"\1",
+            {},
+            "an address as member 'run' not supported",
         ),
     ],
 )

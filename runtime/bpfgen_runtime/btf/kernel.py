@@ -12,6 +12,10 @@ import os
 from ..errors import BtfError, NotSupportedError, SyscallError
 from .btf import Btf
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BTF_DIRECTORY = "/sys/kernel/btf"
 
 #: Where libbpf, too, looks for an ELF file with the BTF of a kernel that does not give it itself.
@@ -26,6 +30,10 @@ VMLINUX_FILES = (
 )
 
 _cache: dict[str, Btf] = {}
+
+#: By module: its BTF as last seen, and what that was read by: the file's identity, the object's id.
+#: A module can be unloaded, and loaded again with other types, while this process runs.
+_modules: dict[str, tuple[Btf, dict[str, object]]] = {}
 
 
 def kernel_btf() -> Btf:
@@ -57,7 +65,9 @@ def _from_file() -> Btf:
 
 
 def module_btf(name: str) -> Btf:
-    """Return the BTF of a loaded kernel module, split on `kernel_btf()`; read once per process.
+    """Return the BTF of a loaded kernel module, split on `kernel_btf()`.
+
+    Read once per process, and again once the module was unloaded and loaded.
 
     Args:
         name: as in lsmod; `-` counts as `_`.
@@ -70,18 +80,61 @@ def module_btf(name: str) -> Btf:
         raise ValueError(f"{name!r} is no name of a kernel module")
     if name == "vmlinux":
         return kernel_btf()
-    found = _cache.get(name)
+    found = _module(name, "file", _identity(name), lambda: _read(name))
     if found is None:
-        base = kernel_btf()
-        data = _read(name)
-        if data is None:
-            raise NotSupportedError(
-                f"BTF of kernel module {name!r}",
-                f"{BTF_DIRECTORY}/{name} is missing; load the module, and see that the kernel has "
-                "CONFIG_DEBUG_INFO_BTF_MODULES=y",
-            )
-        found = _cache[name] = Btf.parse(data, base=base)
+        raise NotSupportedError(
+            f"BTF of kernel module {name!r}",
+            f"{BTF_DIRECTORY}/{name} is missing; load the module, and see that the kernel has "
+            "CONFIG_DEBUG_INFO_BTF_MODULES=y",
+        )
     return found
+
+
+def opened_module_btf(name: str, fd: int, number: int) -> Btf:
+    """Return the BTF of a module by a descriptor of it, which has these types in any case.
+
+    Args:
+        number: the kernel's id of it, which no other load of the module has.
+
+    Raises:
+        SyscallError: it cannot be read.
+    """
+    what = f"read the BTF of kernel module {name!r}"
+    found = _module(name, "id", number, lambda: _read_loaded(fd, what))
+    assert found is not None
+    return found
+
+
+def _module(name: str, way: str, mark: object, read: Callable[[], bytes | None]) -> Btf | None:
+    """Return a module's BTF: the known one if what it was read by is the same, or its bytes are.
+
+    Args:
+        way: how it is read, of which `mark` tells one load of the module from the next; None if
+            there is nothing to read.
+    """
+    btf, marks = _modules.get(name, (None, {}))
+    if btf is not None and marks.get(way) == mark is not None:
+        return btf
+    data = None if mark is None else read()
+    if data is None:
+        _modules.pop(name, None)
+        return None
+    if btf is None or btf.to_bytes() != data:
+        btf, marks = Btf.parse(data, base=kernel_btf()), {}
+    marks[way] = mark
+    _modules[name] = btf, marks
+    return btf
+
+
+def _identity(name: str) -> object:
+    """Return what tells a file of BTF from another one of that name; None if there is none."""
+    try:
+        status = os.stat(f"{BTF_DIRECTORY}/{name}")
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return object()  # reading it will tell
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def every_module_btf() -> list[Btf]:
@@ -137,14 +190,19 @@ def loaded_btf(number: int) -> Btf:
     Kernel: BPF_BTF_GET_FD_BY_ID, since v4.18.
     """
     from ..sys import bpf
-    from ..uapi.attr_more import BtfInfo
 
     with bpf.btf_get_fd_by_id(number) as fd:
-        what = f"read BTF {number}"
-        data = bytearray(bpf.btf_get_info_by_fd(fd.fileno(), what=what).btf_size)
-        from ctypes import addressof, c_char
+        return Btf.parse(_read_loaded(fd.fileno(), f"read BTF {number}"))
 
-        block = (c_char * len(data)).from_buffer(data)
-        wanted = BtfInfo(btf=addressof(block), btf_size=len(data))
-        bpf.obj_get_info_by_fd(bpf_fd=fd.fileno(), info=wanted, what=what)
-        return Btf.parse(bytes(data))
+
+def _read_loaded(fd: int, what: str) -> bytes:
+    from ctypes import addressof, c_char
+
+    from ..sys import bpf
+    from ..uapi.attr_more import BtfInfo
+
+    data = bytearray(bpf.btf_get_info_by_fd(fd, what=what).btf_size)
+    block = (c_char * len(data)).from_buffer(data)
+    wanted = BtfInfo(btf=addressof(block), btf_size=len(data))
+    bpf.obj_get_info_by_fd(bpf_fd=fd, info=wanted, what=what)
+    return bytes(data)

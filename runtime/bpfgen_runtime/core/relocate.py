@@ -75,7 +75,7 @@ def relocate(
 
     Raises:
         RelocationError, BtfError: a record is malformed or ambiguous, or one of the BTFs is
-            damaged; names function, instruction, and target_path.
+            damaged; names function, section, instruction, and target_path.
     """
     btf, ext = spec.btf, spec.btf_ext
     if btf is None or ext is None or not len(ext.core_relos):
@@ -98,19 +98,19 @@ def relocate(
             found = owners[section].get(index)
             if found is None:
                 continue
-            if resolver is None:
-                resolver = Resolver(btf, target(), modules)
             if found not in code:
                 code[found] = bytearray(found.code)
                 poisoned[found] = {}
             insn = index - found.insn_offset
-            what = f"function {found.name!r}, instruction {insn}"
+            what = f"function {found.name!r} of section {section!r}, instruction {insn}"
             try:
+                if resolver is None:
+                    resolver = Resolver(btf, target(), modules)
                 path = btf.string(record.access_str_off)
                 result = resolver.resolve(record.type_id, path, record.kind)
             except (BtfError, RelocationError) as error:
                 text = f"{what}: {error.message}"
-                if target_path is not None:
+                if target_path is not None and repr(target_path) not in text:
                     text += f" (relocated by the BTF file {target_path!r})"
                 raise type(error)(text) from error
             if patch(code[found], insn, result, spec.byte_order, what):

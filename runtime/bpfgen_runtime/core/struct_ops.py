@@ -113,6 +113,11 @@ def match_struct_ops(
             if program is not None:
                 _check_function(map_name, kernel, theirs)
                 found.functions.append((member.name, index, at, program))
+            elif any(contents) and member.name not in ops.declared:
+                raise NotSupportedError(
+                    f"struct_ops map {map_name!r}: an address as member {member.name!r}",
+                    "Of pointers a map takes programs only; leave it zero",
+                )
             continue
         kernel_size = kernel.size_of(theirs.type)
         if size != kernel_size:

@@ -70,12 +70,14 @@ class Linker:
         Raises:
             OSError, ElfError, BtfError, LinkerError: as for `add_file`.
         """
+        status = os.fstat(fd)
         parts = []
         at = 0
         while part := os.pread(fd, 1 << 20, at):
             parts.append(part)
             at += len(part)
         self._add(f"fd:{fd}", b"".join(parts))
+        self._files.append((f"fd:{fd}", (status.st_dev, status.st_ino)))
 
     def add_bytes(self, data: bytes | bytearray | memoryview, name: str = "<bytes>") -> None:
         """Add an object from memory.
@@ -132,15 +134,17 @@ class Linker:
             OSError: the file or its directory cannot be written; nothing has changed then.
         """
         data = self.finalize()
-        target = os.path.realpath(path)
-        for label, identity in self._files:
-            try:
-                status = os.stat(target)
-            except FileNotFoundError:
-                break
-            if identity == (status.st_dev, status.st_ino):
-                raise LinkerError(f"{os.fspath(path)}: the output would replace the input {label}")
-        _replace(target, data)
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            pass
+        else:
+            for label, identity in self._files:
+                if identity == (status.st_dev, status.st_ino):
+                    raise LinkerError(
+                        f"{os.fspath(path)}: the output would replace the input {label}"
+                    )
+        _write(path, data)
 
     # --- one input --------------------------------------------------------------------------------
 
@@ -239,12 +243,15 @@ def _endian(byte_order: str) -> str:
     return "little-endian" if byte_order == "<" else "big-endian"
 
 
-def _replace(target: str, data: bytes) -> None:
+def _write(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file beside the target and put it in its place; the target's permissions stay."""
-    if os.path.exists(target) and not os.path.isfile(target):  # a device or a pipe
-        with open(target, "wb") as file:
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(
+            path, "wb"
+        ) as file:  # a device, or a pipe, which /dev/stdout has no other name of
             file.write(data)
         return
+    target = os.path.realpath(path)
     folder, base = os.path.split(target)
     # Not tempfile's: importing it takes longer than all else here.
     partial = os.path.join(folder, f".{base}.{os.getpid()}-{os.urandom(4).hex()}")

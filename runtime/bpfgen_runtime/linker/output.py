@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..elf.image import ByteOrder
+    from .compat import Declaration
     from .inputs import InputObject, InputSection
 
 _SHF_STRINGS = 0x20
@@ -115,9 +116,11 @@ class OutputSymbol:
     Attributes:
         section: where it is defined; None for an extern, or with a reserved `shndx` (SHN_ABS).
         is_extern, is_weak: of globals; what is strong once stays so, as in libbpf.
+        strong_by: label of the input whose extern declaration made it strong, "" if none did.
         source: the input that defines it, or that declared it first while none does.
         type_id: id of its VAR or FUNC in that input's BTF, 0 for local symbols.
         declared_in: `section`, but of an extern that which BTF has it in (`.ksyms`, `.maps`).
+        others: of an extern map, the declarations that say what that of `source` does not.
     """
 
     __slots__ = (
@@ -127,10 +130,12 @@ class OutputSymbol:
         "is_extern",
         "is_weak",
         "name",
+        "others",
         "section",
         "shndx",
         "size",
         "source",
+        "strong_by",
         "type",
         "type_id",
         "value",
@@ -141,10 +146,12 @@ class OutputSymbol:
         self.name = name
         self.bind = bind
         self.source = source
+        self.strong_by = ""
         self.type = self.visibility = self.value = self.size = self.index = self.type_id = 0
         self.shndx = SHN_UNDEF
         self.section: OutputSection | None = None
         self.declared_in: OutputSection | None = None
+        self.others: tuple[Declaration, ...] = ()
         self.is_extern = self.is_weak = False
 
 

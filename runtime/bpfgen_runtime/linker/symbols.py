@@ -2,7 +2,9 @@
 
 The rules are libbpf's. Static symbols are kept apart, whatever their names. Of the definitions of a
 global one may be strong, all others are weak; where none is strong, the first counts. A symbol
-stays strong, and hidden, once an input had it so. What is one has to fit by BTF.
+stays strong, and hidden, once an input had it so, be it by an extern declaration. What is one has
+to fit by BTF: an input's declaration is compared with what is known by then, which of an extern map
+may be several.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from .output import OutputSymbol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .compat import Declaration
     from .inputs import InputObject, InputSection, InputSymbol
     from .output import OutputSection
 
@@ -87,27 +92,34 @@ class SymbolMerger:
         declared_in: OutputSection | None,
         type_id: int,
     ) -> None:
+        from .compat import Declaration, mismatch
+
+        new = Declaration(source, type_id, symbol.is_extern)
+        earlier = Declaration(known.source, known.type_id, known.is_extern)
         if not (symbol.is_extern or known.is_extern or known.is_weak or symbol.bind == STB_WEAK):
-            raise conflict(known, source, type_id, "both define it; make one of them __weak")
+            raise _conflict(earlier, new, _both_define(known))
         if known.declared_in is not declared_in and _is_virtual(known, symbol, declared_in):
-            raise conflict(
-                known,
-                source,
-                type_id,
+            raise _conflict(
+                earlier,
+                new,
                 f"it is in section {_section_name(known.declared_in)} and in"
                 f" {_section_name(declared_in)}",
             )
-        from .compat import mismatch
-
-        why = mismatch(known, source, symbol, type_id)
-        if why:
-            raise conflict(known, source, type_id, why)
+        are_maps = known.declared_in is not None and known.declared_in.name == MAPS_SECTION
+        for each in (earlier, *known.others):
+            found = mismatch(each, new, are_maps=are_maps)
+            if found is not None:
+                raise _conflict(each, new, found.why, found.trail)
         if symbol.bind == STB_GLOBAL:
             known.bind = STB_GLOBAL
+            if known.is_weak:
+                known.strong_by = source.label
             known.is_weak = False
         known.visibility = max(known.visibility, symbol.visibility)
         if symbol.is_extern:
-            if known.is_extern and known.declared_in is None and declared_in is not None:
+            if known.is_extern and are_maps:
+                _keep(known, earlier, new)
+            elif known.is_extern and known.declared_in is None and declared_in is not None:
                 known.source, known.type_id, known.declared_in = source, type_id, declared_in
             return
         if not known.is_extern and symbol.bind == STB_WEAK:
@@ -115,6 +127,9 @@ class SymbolMerger:
         known.type = symbol.type
         known.source, known.type_id = source, type_id
         known.is_extern = False
+        known.others = ()
+        if symbol.bind == STB_GLOBAL:
+            known.strong_by = ""
         _place(known, symbol, section)
         known.declared_in = known.section
 
@@ -126,6 +141,8 @@ class SymbolMerger:
         new.visibility = symbol.visibility
         new.is_extern = symbol.is_extern
         new.is_weak = symbol.bind == STB_WEAK
+        if symbol.is_extern and not new.is_weak:
+            new.strong_by = source.label
         _place(new, symbol, section)
         self.every.append(new)
         return new
@@ -136,6 +153,36 @@ def _place(new: OutputSymbol, symbol: InputSymbol, section: InputSection | None)
     new.section = None if section is None else section.out
     new.value = symbol.value + (0 if section is None else section.offset)
     new.size = symbol.size
+
+
+def _conflict(
+    one: Declaration, other: Declaration, why: str, trail: Sequence[tuple[int, int]] = ()
+) -> LinkerError:
+    from .conflict import conflict
+
+    return conflict(one, other, why, trail)
+
+
+def _both_define(known: OutputSymbol) -> str:
+    if not known.strong_by:
+        return "both define it; make one of them __weak"
+    return (
+        f"both define it, and the __weak one is strong by the extern declaration in"
+        f" {known.strong_by}; make that __weak, too, or let the strong definition come first"
+    )
+
+
+def _keep(known: OutputSymbol, earlier: Declaration, new: Declaration) -> None:
+    """Keep what extern declarations of one map say; one that says less than another can go."""
+    from .compat import given
+
+    attributes = given(new)
+    told = [(each, given(each)) for each in (earlier, *known.others)]
+    if any(attributes <= others for _, others in told):
+        return
+    kept = [each for each, others in told if not others <= attributes]
+    first, *rest = [new, *kept] if earlier not in kept else [*kept, new]
+    known.source, known.type_id, known.others = first.source, first.type_id, tuple(rest)
 
 
 def _is_virtual(
@@ -150,13 +197,3 @@ def _is_virtual(
 
 def _section_name(section: OutputSection | None) -> str:
     return "none" if section is None else repr(section.name)
-
-
-def conflict(known: OutputSymbol, source: InputObject, type_id: int, why: str) -> LinkerError:
-    """Return the error for a symbol of two inputs that do not fit, with its type in both."""
-    from .compat import c_text
-
-    lines = [f"{source.label}: {known.name!r} conflicts with {known.source.label}: {why}"]
-    for one, declared in ((known.source, known.type_id), (source, type_id)):
-        lines.append(f"in {one.label}: {c_text(one, declared)}")
-    return LinkerError("\n  ".join(lines))

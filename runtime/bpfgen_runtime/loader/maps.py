@@ -108,11 +108,12 @@ def user_maps(image: ElfImage, btf: Btf | None) -> Iterator[MapSpec]:
         yield spec
 
 
-def read_definition(btf: Btf, var_id: int) -> MapSpec:
+def read_definition(btf: Btf, var_id: int, *, is_extern: bool = False) -> MapSpec:
     """Read the definition or the extern declaration of one map, whatever section it is in.
 
     Args:
         var_id: its VAR.
+        is_extern: it may leave its type out, which is 0 then.
 
     Raises:
         BtfError, FormatError: as for `user_maps`.
@@ -122,12 +123,17 @@ def read_definition(btf: Btf, var_id: int) -> MapSpec:
     if not isinstance(definition, Struct):
         raise _bad(var.name, "its type is no struct")
     spec = MapSpec(var.name, 0, section=MAPS_SECTION)
-    _read_definition(btf, definition, spec)
+    _read_definition(btf, definition, spec, is_extern=is_extern)
     return spec
 
 
 def _read_definition(
-    btf: Btf, definition: Struct, spec: MapSpec, *, is_inner: bool = False
+    btf: Btf,
+    definition: Struct,
+    spec: MapSpec,
+    *,
+    is_inner: bool = False,
+    is_extern: bool = False,
 ) -> None:
     for index, member in enumerate(definition.members):
         field = member.name
@@ -159,10 +165,10 @@ def _read_definition(
                 raise _bad(spec.name, "a map in a map cannot be a map of maps itself")
             if index != len(definition.members) - 1:
                 raise _bad(spec.name, "values must be the last field")
-            _read_values(btf, member, spec)
+            _read_values(btf, member, spec, is_extern)
         else:
             raise _bad(spec.name, f"unknown field {field!r}")
-    if spec.map_type == 0:
+    if spec.map_type == 0 and not is_extern:
         raise _bad(spec.name, "it has no type")
     if spec.pinning not in (LIBBPF_PIN_NONE, LIBBPF_PIN_BY_NAME):
         raise _bad(spec.name, f"pinning is {spec.pinning}, neither none nor by name")
@@ -170,10 +176,11 @@ def _read_definition(
         raise _bad(spec.name, "a map in a map cannot be pinned by its definition")
 
 
-def _read_values(btf: Btf, member: Member, spec: MapSpec) -> None:
+def _read_values(btf: Btf, member: Member, spec: MapSpec, is_extern: bool) -> None:
     """Read `__array(values, …)`: the inner map's definition, or a program array's prototype."""
     in_map = spec.map_type in _MAP_IN_MAP
-    if not in_map and spec.map_type != BPF_MAP_TYPE_PROG_ARRAY:
+    untyped = is_extern and not spec.map_type
+    if not in_map and not untyped and spec.map_type != BPF_MAP_TYPE_PROG_ARRAY:
         raise _bad(spec.name, "values is for maps of maps and program arrays only")
     _set_size(spec, "value_size", 4)
     array = btf.type(member.type)
@@ -181,13 +188,14 @@ def _read_values(btf: Btf, member: Member, spec: MapSpec) -> None:
         raise _bad(spec.name, "values is not given by __array()")
     pointer = btf.type(btf.resolve(array.type))
     inner = btf.type(btf.resolve(pointer.type)) if isinstance(pointer, Ptr) else None
+    in_map = isinstance(inner, Struct) if untyped else in_map
     if not isinstance(inner, Struct if in_map else FuncProto):
         what = "an inner map's struct" if in_map else "a program's prototype"
         raise _bad(spec.name, f"values does not point to {what}")
     if in_map:
         assert isinstance(inner, Struct)
         spec.inner = MapSpec(f"{spec.name}.inner", 0, section=MAPS_SECTION)
-        _read_definition(btf, inner, spec.inner, is_inner=True)
+        _read_definition(btf, inner, spec.inner, is_inner=True, is_extern=is_extern)
 
 
 def _set_size(spec: MapSpec, attribute: str, size: int) -> None:

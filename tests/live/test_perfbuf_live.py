@@ -20,6 +20,7 @@ from bpfgen_runtime.values import CharArray, DataSection, Global, u32, u64
 
 from tests.live.test_ringbuf_live import Event
 from tests.support.clang import compile_bpf
+from tests.support.kernels import many
 
 CPUS = online_cpus()
 #: A record of an event in the buffer: header, size, 32 bytes, rounded up.
@@ -111,7 +112,7 @@ def test_many_rounds(producer: Producer) -> None:
     """Records stay whole and in order over many times the buffer's size, across its end."""
     producer.buffer.open(pages=1)
     expected = 0
-    for _ in range(200):
+    for _ in range(many(200)):
         producer.run(67)
         assert producer.buffer.consume() == [event(n) for n in range(expected, expected + 67)]
         expected += 67

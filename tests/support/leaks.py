@@ -66,10 +66,15 @@ def leaks_since(before: Snapshot, patience: float = PATIENCE) -> list[str]:
 
     Waits up to `patience` seconds for what the kernel frees asynchronously.
     """
-    gc.collect()
     deadline = time.monotonic() + patience
+    is_collected = False
     while True:
         new = _difference(snapshot(), before)
+        if new and not is_collected:
+            # Only now, as it takes far longer than looking: what is garbage may hold it.
+            gc.collect()
+            is_collected = True
+            continue
         if new:
             _drop_foreign(new)
         if not any(new.values()):

@@ -91,7 +91,7 @@ def test_iterating_while_others_delete(make: Make, steps: str) -> None:
     thread = threading.Thread(target=churn)
     thread.start()
     try:
-        for _ in range(20):
+        for _ in range(many(20)):
             keys = [key for key in live if key < 1000]
             assert len(keys) == len(set(keys))
             assert set(keys) <= set(range(500))

@@ -58,15 +58,16 @@ class _Complaint(NamedTuple):
 
 @click.command(epilog="""\b
 Exit status: 0, 1 if an object could not be made a module (or --check found a
-difference), 2 for wrong usage. Every object is tried, and has a module of its own
-unless --link is given, whatever happens to others.
+difference), 2 for wrong usage. Several objects that are to be one module, by
+--name or -o OUT.py, are linked; else each has a module of its own, and is tried
+whatever happens to others.
 
 \b
 Examples:
   bpfgen skeleton execsnoop.bpf.o              execsnoop_skel.py beside the object
   bpfgen skeleton build/*.bpf.o -o src/app     a module for each, in src/app
   bpfgen skeleton build/*.bpf.o -o src/app --check
-  bpfgen skeleton --link a.bpf.o b.bpf.o -o app_skel.py
+  bpfgen skeleton a.bpf.o b.bpf.o -o app_skel.py     one module of the two, linked
   clang -g -O2 -target bpf -c x.bpf.c -o - | bpfgen skeleton - --name x > x_skel.py""")
 @click.argument(
     "objects",
@@ -100,7 +101,8 @@ Examples:
     "--link",
     "is_linked",
     is_flag=True,
-    help="Link the objects statically, and make one module of the result, called by --name or OUT.",
+    help="Link the objects statically, and make one module of the result, called by --name or OUT. "
+    "So it is without this option where --name or OUT is that of one module.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 unless OUT is current.")
 def command(
@@ -117,7 +119,7 @@ def command(
     OBJ may be - for standard input, which needs --name.
     """
     linked: Sequence[Path] = ()
-    if is_linked:
+    if is_linked or (len(objects) > 1 and _is_one_module(output, name)):
         linked = objects
         objects = [objects[0].parent / f"{_name_of_linked(objects, output, name)}.bpf.o"]
     _check_usage(objects, output, name, events, sidecar, check)
@@ -150,6 +152,13 @@ def command(
         raise click.exceptions.Exit(1)
 
 
+def _is_one_module(output: Path | None, name: str | None) -> bool:
+    """Tell whether options say that there is to be one module, of however many objects."""
+    return name is not None or (
+        output is not None and output.suffix == ".py" and not output.is_dir()
+    )
+
+
 def _check_usage(
     objects: Sequence[Path],
     output: Path | None,
@@ -171,14 +180,16 @@ def _check_usage(
         raise click.UsageError("an object from standard input needs a --name")
     if len(objects) == 1:
         return
-    for option, given in (("--name", name is not None), ("--event", events), ("-o -", to_stdout)):
+    for option, given in (("--event", events), ("-o -", to_stdout)):
         if given:
             raise click.UsageError(
                 f"{option} is for one object, not for {len(objects)}: give them one by one, or "
                 "use bpfgen build, whose configuration has names and events for each"
             )
     if output is not None and not output.is_dir():
-        raise click.UsageError(f"-o {output}: for several objects it must be a directory")
+        raise click.UsageError(
+            f"-o {output}: for several objects it must be a directory that is there, or OUT.py"
+        )
 
 
 def _target(obj: Path, file_name: str, output: Path | None) -> Path | None:
@@ -215,7 +226,7 @@ def _make(job: _Job) -> _Complaint | None:
 
 def _name_of_linked(objects: Sequence[Path], output: Path | None, name: str | None) -> str:
     if STDIO in objects:
-        raise click.UsageError("--link takes files, not standard input")
+        raise click.UsageError("what is linked must be files, not standard input")
     if name is not None:
         return name
     if output is None or output.suffix != ".py" or output.is_dir():

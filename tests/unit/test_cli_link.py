@@ -131,12 +131,14 @@ def test_by_click(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("clang", "libbpf-dev")
+@pytest.mark.parametrize("option", ["", "--link"])
 @pytest.mark.parametrize("name", ["statics", "other_struct_of_that_name"])
-def test_skeleton_of_linked_objects(name: str, tmp_path: Path) -> None:
+def test_skeleton_of_linked_objects(name: str, option: str, tmp_path: Path) -> None:
     """Static variables of one name, and different structs of one name, make a module that works."""
-    inputs = next(case for case in CASES if case.name == name).objects()
+    inputs = [str(path) for path in next(case for case in CASES if case.name == name).objects()]
     target = tmp_path / "app_skel.py"
-    made = CliRunner().invoke(main, ["skeleton", "--link", *map(str, inputs), "-o", str(target)])
+    options = [option] if option else []
+    made = CliRunner().invoke(main, ["skeleton", *options, *inputs, "-o", str(target)])
     assert (made.exit_code, made.output) == (0, "")
     (tmp_path / "app.bpf.o").write_bytes(link(inputs))
     again = ["skeleton", str(tmp_path / "app.bpf.o"), "-o", str(target), "--check"]
@@ -161,6 +163,8 @@ def test_static_variables_of_one_name_have_their_own_places() -> None:
     [
         (["--link", "a.o", "b.o"], "give --name, or -o OUT.py"),
         (["--link", "a.o", "-", "--name", "x"], "not standard input"),
+        (["a.o", "-", "--name", "x"], "not standard input"),
+        (["a.o", "b.o", "-o", "missing"], "a directory that is there, or OUT.py"),
     ],
 )
 def test_skeleton_link_usage(arguments: list[str], reason: str) -> None:
@@ -168,6 +172,16 @@ def test_skeleton_link_usage(arguments: list[str], reason: str) -> None:
     done = CliRunner().invoke(main, ["skeleton", *arguments])
     assert done.exit_code == 2
     assert reason in done.stderr
+
+
+@pytest.mark.needs("clang", "libbpf-dev")
+def test_name_makes_one_module(tmp_path: Path) -> None:
+    """Several objects under one name are one, linked; in a directory if -o says so."""
+    inputs = next(case for case in CASES if case.name == "statics").objects()
+    arguments = ["skeleton", *map(str, inputs), "--name", "both", "-o", str(tmp_path)]
+    made = CliRunner().invoke(main, arguments)
+    assert (made.exit_code, made.output) == (0, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["both_skel.py"]
 
 
 def test_skeleton_link_names_the_input(tmp_path: Path) -> None:

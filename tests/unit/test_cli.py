@@ -295,7 +295,6 @@ def test_check(objects: Path) -> None:
         [],
         ["nonsense"],
         ["skeleton"],
-        ["skeleton", "a.o", "b.o", "--event", "m=s"],
         ["skeleton", "a.o", "b.o", "--event", "x=y"],
         ["skeleton", "a.o", "b.o", "-o", "-"],
         ["skeleton", "a.o", "b.o", "-o", "none"],

@@ -119,13 +119,14 @@ def test_tasktree_agrees_with_proc() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\x9f\xeb\x01"])
 def test_tasktree_by_a_bad_btf_file(data: bytes, tmp_path: Path) -> None:
-    """A BTF file that is none ends the load with an error naming it."""
+    """A BTF file that is none ends the load with an error naming it, and what it was read for."""
     path = tmp_path / "bad.btf"
     path.write_bytes(data)
     script = str(ROOT / "examples/tasktree/main.py")
     done = _run(sys.executable, script, "--btf", str(path))
     assert done.returncode == 1
-    assert f"BtfError: read the BTF file '{path}': BTF needs a header" in done.stderr
+    where = "function 'walk' of section 'iter/task', instruction 0"
+    assert f"BtfError: {where}: read the BTF file '{path}': BTF needs a header" in done.stderr
 
 
 def _run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:

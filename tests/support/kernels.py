@@ -298,6 +298,7 @@ GATES = {
     "struct_ops links": Gate((6, 4)),
     "bpf_dummy_ops": Gate((5, 16)),
     "arrays mapped into memory": _probed("ARRAY_MMAP"),
+    "AF_XDP sockets in maps once they are bound": Gate((7, 2)),
     "access to the value of one CPU": _probed("PERCPU_FLAGS"),
     "flags of updates of tries": Gate((6, 13), _trie_flags),  # stable releases have it, too
     "the tag arg:ctx": _probed("ARG_CTX_TAG"),

@@ -112,7 +112,8 @@ _CPU_HINTS = {
 }
 _CPU_PROGRAM_HINTS = {
     **_CPU_HINTS,
-    # That is all that the kernel says of a program that does not suit.
+    # That is all that the kernel says of a program that does not suit, some before 7.2 by ENOMEM.
+    _errno.EINVAL: 'The program is none of SEC("xdp/cpumap")',
     _errno.ENOMEM: 'The program is none of SEC("xdp/cpumap"), or there is no memory for the queue',
 }
 

@@ -109,6 +109,7 @@ class SockCookieHash(NumberMapping[K, Handle]):
 
 
 _XSK_HINTS = {
+    _errno.ENOBUFS: "The socket has no memory (XDP_UMEM_REG) yet, or is not bound: bind it first",
     _errno.EOPNOTSUPP: "That is no AF_XDP socket",
     _errno.ENOTSOCK: _NO_SOCKET,
 }
@@ -117,8 +118,9 @@ _XSK_HINTS = {
 class XskMap(SlotMap[int, Handle]):
     """An array of AF_XDP sockets, usually one for each queue of a device.
 
-    Assign a socket or its descriptor; `bpf_redirect_map` hands packets to it. A socket leaves the
-    map when it is closed. Slots can be set and deleted, not read.
+    Assign a socket or its descriptor, bound (which is needed from v7.2 on); `bpf_redirect_map`
+    hands packets to it. A socket leaves the map when it is closed. Slots can be set and deleted,
+    not read.
 
     Kernel: BPF_MAP_TYPE_XSKMAP, since v4.18.
     """

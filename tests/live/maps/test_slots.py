@@ -48,9 +48,9 @@ from bpfgen_runtime.values import u64
 
 from tests.support.cgroup import temporary_cgroup
 from tests.support.netns import VethNamespace, veth_namespace
+from tests.support.xsk import AF_XDP, bound_xsk
 
 SO_COOKIE = 57
-AF_XDP = 44
 
 Make = Callable[..., Any]
 
@@ -425,10 +425,11 @@ def test_xsk_map(make: Make, netns: VethNamespace) -> None:
     """An xskmap takes AF_XDP sockets."""
     with netns.entered():
         sockets = make(XskMap, k.BPF_MAP_TYPE_XSKMAP)
-        with socket.socket(AF_XDP, socket.SOCK_RAW) as one:
+        peer = socket.if_nametoindex(netns.PEER)
+        with bound_xsk(netns.ifindex()) as one, bound_xsk(peer) as two:
             sockets[0] = one
             sockets[1] = one.fileno()
-            with socket.socket(AF_XDP, socket.SOCK_RAW) as two, pytest.raises(KeyExistsError):
+            with pytest.raises(KeyExistsError):
                 sockets.update(0, two, k.BPF_NOEXIST)
             del sockets[0]
             with pytest.raises(KeyMissingError):
@@ -437,6 +438,18 @@ def test_xsk_map(make: Make, netns: VethNamespace) -> None:
         with socket.socket() as tcp, pytest.raises(SyscallError, match="no AF_XDP socket"):
             sockets[0] = tcp
     assert not hasattr(sockets, "__getitem__")
+
+
+@pytest.mark.kernel("AF_XDP sockets in maps once they are bound")
+def test_xsk_map_takes_bound_sockets_only(make: Make) -> None:
+    """One that is not bound yet is refused, with what to do."""
+    sockets = make(XskMap, k.BPF_MAP_TYPE_XSKMAP)
+    with (
+        socket.socket(AF_XDP, socket.SOCK_RAW) as xsk,
+        pytest.raises(SyscallError, match="bind it first") as raised,
+    ):
+        sockets[0] = xsk
+    assert raised.value.errno == errno.ENOBUFS
 
 
 def shared_port(count: int) -> ExitStack:

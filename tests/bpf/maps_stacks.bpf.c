@@ -4,7 +4,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 64);
+	__uint(max_entries, 4096); /* two traces of one hash are a collision, -EEXIST */
 	__uint(key_size, 4);
 	__uint(value_size, 64 * 8);
 } traces SEC(".maps");

@@ -66,8 +66,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish() -> None:
-    # The leak check of each live test collects garbage, and need not look at all tests each time:
-    # a tenth of a second here, a second where instructions are translated.
+    # Where a test seems to leave something, the leak check collects garbage, and need not look at
+    # all tests for it: a tenth of a second here, a second where instructions are translated.
     gc.collect()
     gc.freeze()
 

@@ -246,9 +246,8 @@ def _endian(byte_order: str) -> str:
 def _write(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file beside the target and put it in its place; the target's permissions stay."""
     if os.path.exists(path) and not os.path.isfile(path):
-        with open(
-            path, "wb"
-        ) as file:  # a device, or a pipe, which /dev/stdout has no other name of
+        # A device, or a pipe, which /dev/stdout has no other name of.
+        with open(path, "wb") as file:
             file.write(data)
         return
     target = os.path.realpath(path)
